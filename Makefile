@@ -1,0 +1,37 @@
+# make demo · make test · make generate · make check · make bench
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test generate check types lint clean
+
+# A stamp, so that a second make installs nothing. pip reads dependency groups since 25.1.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[async,generate,sandbox]' --group dev
+	touch $@
+
+demo: $(READY)
+	$(BIN)/specie generate
+	$(BIN)/specie demo
+
+test: $(READY) check
+	$(BIN)/pytest --quiet -n auto
+
+# Everything that needs no test runner: specs, generated code, both type checkers, lint.
+check: $(READY)
+	$(BIN)/specie lint
+	$(BIN)/specie generate --check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy generator generated
+	$(BIN)/pyright --level error
+
+generate: $(READY)
+	$(BIN)/specie generate
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,7 @@
+"""`python -m specie.cli` is `specie`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

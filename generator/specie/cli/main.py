@@ -1,0 +1,138 @@
+"""The `specie` command: one small function for each verb.
+
+What a verb needs is imported when it runs, so that `specie --help` needs nothing and `specie sandbox` no templates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .listing import listing
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0 done, 1 something is wrong, 2 the command itself is."""
+    options = _parser().parse_args(arguments)
+    try:
+        from specie.compiler import NoSpecs, SpecError
+        from specie.compiler.render import WrongTemplate
+        from specie.compiler.write import ForeignFile
+    except ModuleNotFoundError as error:
+        print(f"specie {options.verb} needs {error.name}: pip install 'specie[generate]'", file=sys.stderr)
+        return 1
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except (SpecError, NoSpecs, ForeignFile, WrongTemplate) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader, `head` say, has what it wanted; nor shall Python complain when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"specie {options.verb}: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="specie", description="Typed SDKs for crypto exchanges, generated from YAML specs."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, summary: str, exchanges: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=summary, description=summary)
+        made.add_argument("exchanges", nargs="*", metavar="EXCHANGE", help=exchanges)
+        made.add_argument("--specs", type=Path, metavar="DIR", help="where the specs are (default: specs/)")
+        return made
+
+    generate = verb("generate", "Print the clients from the specs.", "which to generate (default: all)")
+    generate.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
+    generate.add_argument(
+        "--out", type=Path, default=Path("generated"), metavar="DIR", help="import root (default: generated/)"
+    )
+    generate.add_argument("--package", default="specie", metavar="NAME", help="package below it (default: specie)")
+    generate.add_argument("--templates", type=Path, metavar="DIR", help="templates that come before the built-in ones")
+    generate.set_defaults(run=_generate)
+
+    lint = verb(
+        "lint", "Say what is wrong with the specs, and what could be better.", "which to look at (default: all)"
+    )
+    lint.set_defaults(run=_lint)
+
+    show = verb("list", "Show every operation.", "which to list (default: all)")
+    show.add_argument("--json", action="store_true", help="as JSON, for programs")
+    show.set_defaults(run=_list)
+
+    sandbox = verb("sandbox", "Serve exchanges on this machine, from their specs.", "which to serve (default: all)")
+    sandbox.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
+    sandbox.set_defaults(run=_sandbox)
+
+    demo = verbs.add_parser("demo", help="See all clients at work against the sandbox.")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from specie.compiler import compile_specs
+    from specie.compiler.render import render
+    from specie.compiler.write import compare, write
+
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in options.package.split(".")):
+        print(f"--package {options.package}: not the name of a package", file=sys.stderr)
+        return 2
+    if options.templates is not None and not options.templates.is_dir():
+        print(f"--templates {options.templates}: no such folder", file=sys.stderr)
+        return 2
+    exchanges = compile_specs(options.specs, options.exchanges)
+    files = render(exchanges, options.templates)
+    root = options.out.joinpath(*options.package.split("."))
+    changes = compare(files, root) if options.check else write(files, root)
+    if changes:
+        print(changes)
+    operations = sum(len(exchange.operations) for exchange in exchanges)
+    state = f"{len(files)} files of {operations} operations in {root}"
+    if options.check and changes:
+        print(f"{state}: not what the specs say; run specie generate", file=sys.stderr)
+        return 1
+    print(f"{state}: {'written' if changes else 'nothing to change'}")
+    return 0
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from specie.compiler import compile_specs
+    from specie.compiler.advice import advise
+
+    exchanges = compile_specs(options.specs, options.exchanges)
+    advice = [line for exchange in exchanges for line in advise(exchange)]
+    for line in advice:
+        print(line)
+    operations = sum(len(exchange.operations) for exchange in exchanges)
+    print(f"{operations} operations of {len(exchanges)} exchanges: nothing wrong, {len(advice)} things to better")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from specie.compiler import compile_specs
+
+    print(listing(compile_specs(options.specs, options.exchanges), as_json=options.json))
+    return 0
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from specie.sandbox import run
+
+    return run(options.exchanges, specs=options.specs, port=options.port)
+
+
+def _demo(_: argparse.Namespace) -> int:
+    from .demo import demo
+
+    return demo()
