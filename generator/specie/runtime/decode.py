@@ -1,0 +1,259 @@
+"""Bytes to models: where the result lies in a reply, whether the reply is a success, and which pass reads it.
+
+The passes are tried in order of speed: msgspec as the spec says, msgspec with ids that may be numbers, plain Python.
+Which of the first two succeeded last is remembered, and the last one has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from . import fast
+from .basics import is_array, is_object
+from .reference import Mismatch, found, parse, read, step, unaccounted
+from .shapes import ListShape, ModelShape, Scalar, Shape, describe, shapes_of
+
+__all__ = ["Mismatch", "Refused", "ReplyDecoder"]
+
+_END: Final = 2048
+"""Bytes at each end of a long reply in which an error would show."""
+
+
+class Refused(Exception):
+    """The reply says that the call failed, whatever its HTTP status.
+
+    Attributes:
+        parsed: The reply.
+    """
+
+    def __init__(self, parsed: Any) -> None:
+        super().__init__("refused")
+        self.parsed = parsed
+
+
+class ReplyDecoder:
+    """Reads the replies of one operation.
+
+    Args:
+        shape: What the result is.
+        envelope: Keys that lead to the result, from the top.
+        ok: Members of the top that a success has, and their values.
+        at: Keys that lead on from there.
+        at_optional: Only if there is an object to go into; else the bare result stands there.
+        sole: The result may be an array that holds just it.
+        errors: Keys of the top whose presence means an error.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        envelope: Sequence[str] = (),
+        ok: Sequence[tuple[str, object]] = (),
+        at: Sequence[str] = (),
+        at_optional: bool = False,
+        sole: bool = False,
+        errors: Sequence[str] = (),
+    ) -> None:
+        self.shape = shape
+        self.envelope = tuple(envelope)
+        self.ok = tuple(ok)
+        self.at = tuple(at)
+        self.at_optional = at_optional
+        self.sole = sole
+        if not envelope and not at and isinstance(shape, ModelShape) and not shape.row:
+            taken = {field.wire for field in shapes_of(shape.cls)}
+            errors = [key for key in errors if key not in taken]
+        self.errors = tuple(errors)
+        # Arrays have no such keys, and an envelope shows them. A bare object must be searched: msgspec steps over
+        # what no field takes.
+        bare_object = not envelope and not at and not _is_array(shape)
+        self._needles = tuple(f'"{key}"'.encode() for key in errors) if bare_object else ()
+        # An error in place of a model with a required field does not pass for one, so a long reply is searched at its
+        # ends only.
+        self._demanding = isinstance(shape, ModelShape) and not all(field.optional for field in shapes_of(shape.cls))
+        self._passes: list[_Pass] | None = None
+
+    def decode(self, body: bytes) -> Any:
+        """The result that a body holds.
+
+        Raises:
+            Refused: The body says that the call failed.
+            Mismatch: The body is not what it should be.
+        """
+        if self._needles and self._may_be_error(body):
+            self._refuse(parse(body))
+        if self._passes is None:
+            self._passes = self._make_passes()
+        for index, attempt in enumerate(self._passes):
+            try:
+                result = attempt.decode(body)
+            except fast.Doubtful:
+                continue
+            if index:
+                self._passes = [attempt, *(other for other in self._passes if other is not attempt)]
+            return result
+        return self.reference(body)
+
+    def reference(self, body: bytes) -> Any:
+        """The result, by the reference pass alone."""
+        parsed = parse(body) if body or not isinstance(self.shape, Scalar) or self.shape.kind != "nothing" else None
+        self._refuse(parsed)
+        if isinstance(self.shape, Scalar) and self.shape.kind == "nothing":
+            return None
+        value, path = self._locate(parsed)
+        return read(self.shape, value, path)
+
+    def unaccounted(self, body: bytes) -> list[str]:
+        """The JSON paths of a body that no model took."""
+        parsed = parse(body) if body else None
+        return list(self._unaccounted(parsed))
+
+    def _may_be_error(self, body: bytes) -> bool:
+        if self._demanding and len(body) > 4 * _END:
+            body = body[:_END] + body[-_END:]
+        return any(needle in body for needle in self._needles) or (b"\\" in body and b"\\u00" in body)
+
+    # -- where the result lies ---------------------------------------------------------------------------------------
+
+    def _refuse(self, parsed: Any) -> None:
+        if is_object(parsed):
+            members = parsed
+            if any(_tells(members.get(key)) for key in self.errors):
+                raise Refused(members)
+        if self.ok and not (is_object(parsed) and all(_same(parsed.get(key), value) for key, value in self.ok)):
+            raise Refused(parsed)
+
+    def _locate(self, parsed: Any) -> tuple[Any, str]:
+        value, path = parsed, "$"
+        for index, key in enumerate((*self.envelope, *self.at)):
+            if index == len(self.envelope) and self.at_optional and not is_object(value):
+                break
+            value, path = _member(value, key, path)
+        if self.sole and is_array(value) and not _is_array(self.shape):
+            items = value
+            if len(items) != 1:
+                raise Mismatch(path, f"{describe(self.shape)}, or an array of just one", found(items))
+            value, path = items[0], f"{path}[0]"
+        return value, path
+
+    def _unaccounted(self, parsed: Any) -> Iterator[str]:
+        value, path = parsed, "$"
+        known: set[str] = {key for key, _ in self.ok}
+        for index, key in enumerate((*self.envelope, *self.at)):
+            if index == len(self.envelope) and self.at_optional and not is_object(value):
+                break
+            if not is_object(value):
+                return
+            members = value
+            yield from (step(path, other) for other in members if other != key and other not in known)
+            value, path, known = members.get(key), step(path, key), set[str]()
+        if self.sole and is_array(value) and not _is_array(self.shape):
+            items = value
+            value, path = (items[0] if items else None), f"{path}[0]"
+        yield from unaccounted(self.shape, value, path)
+
+    # -- the fast passes ---------------------------------------------------------------------------------------------
+
+    def _make_passes(self) -> list[_Pass]:
+        if isinstance(self.shape, Scalar) and self.shape.kind == "nothing":
+            return []
+        if (self.sole and _is_array(self.shape)) or not fast.available():
+            return []
+        passes: list[_Pass] = []
+        for mixed in (False, True):
+            try:
+                passes.append(_Pass(self, mixed))
+            except Exception:  # noqa: S112 - what msgspec cannot build, the reference pass reads
+                continue
+        return passes
+
+
+class _Pass:
+    """One fast pass, from the bytes of the whole reply to the result."""
+
+    def __init__(self, reply: ReplyDecoder, mixed: bool) -> None:
+        self._reply = reply
+        self._errors: list[str] = []
+        plain = not (reply.envelope or reply.at or reply.ok or reply.sole)
+        self._unwrap = None if plain else self._unwrapped
+        self._decoder = fast.FastDecoder(reply.shape, mixed=mixed, wrap=None if plain else self._wrapped)
+
+    def decode(self, body: bytes) -> Any:
+        return self._decoder.decode(body, self._unwrap)
+
+    def _wrapped(self, kind: Any) -> Any:
+        import msgspec
+
+        reply = self._reply
+        if reply.sole:
+            kind = kind | list[kind]
+        keys = (*reply.envelope, *reply.at)
+        for index in reversed(range(len(keys))):
+            members: list[Any] = [("result", kind, msgspec.field(name=keys[index]))]
+            if index == 0:
+                members += self._shown_members()
+            struct = msgspec.defstruct("Envelope", members)
+            kind = struct | kind if reply.at_optional and index == len(reply.envelope) else struct
+        if not keys and reply.ok:
+            # The result is the top itself, and says there that it is a success: let the reference pass look at both.
+            raise TypeError("no envelope")
+        return kind
+
+    def _shown_members(self) -> list[Any]:
+        """What the top shows besides the result: what a success has, and what an error has."""
+        import msgspec
+
+        reply = self._reply
+        shown = [(f"ok{index}", key) for index, (key, _) in enumerate(reply.ok)]
+        taken = {key for key, _ in reply.ok} | {(*reply.envelope, *reply.at)[0]}
+        self._errors = [f"error{index}" for index, key in enumerate(reply.errors) if key not in taken]
+        shown += [(f"error{index}", key) for index, key in enumerate(reply.errors) if key not in taken]
+        return [(name, Any, msgspec.field(name=key, default=None)) for name, key in shown]
+
+    def _unwrapped(self, value: Any) -> Any:
+        reply = self._reply
+        for index, (_, expected) in enumerate(reply.ok):
+            if not _same(getattr(value, f"ok{index}"), expected):
+                raise fast.Doubtful("not a success")
+        for name in self._errors:
+            if _tells(getattr(value, name, None)):
+                raise fast.Doubtful("an error")
+        for _ in reply.envelope:
+            value = value.result
+        for index, _ in enumerate(reply.at):
+            if index == 0 and reply.at_optional and not hasattr(value, "result"):
+                break
+            value = value.result
+        if reply.sole and is_array(value):
+            items = value
+            if len(items) != 1:
+                raise fast.Doubtful("not just one")
+            value = items[0]
+        return value
+
+
+def _tells(value: Any) -> bool:
+    """Whether the value of an error key says anything: `null`, an empty text and 0 mean that there was no error."""
+    return not (value is None or value == "" or value is False or value == 0 or value == [] or value == {})
+
+
+def _same(value: Any, expected: object) -> bool:
+    # 1 is not true, but "1" is 1: what a success looks like is written by people, sometimes as text.
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return value is expected or (isinstance(value, str) and value.lower() == str(expected).lower())
+    return value == expected or (isinstance(value, str) and value == str(expected))
+
+
+def _is_array(shape: Shape) -> bool:
+    return (isinstance(shape, ListShape) and shape.key is None) or (isinstance(shape, ModelShape) and shape.row)
+
+
+def _member(value: Any, key: str, path: str) -> tuple[Any, str]:
+    if not is_object(value):
+        raise Mismatch(path, f"an object with the key {key!r}", found(value))
+    members = value
+    if key not in members:
+        raise Mismatch(step(path, key), "the result", "nothing (the key is missing)")
+    return members[key], step(path, key)
