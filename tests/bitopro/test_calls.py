@@ -159,6 +159,13 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
         batch(amount=None, quote_amount="5"),
         "quote_amount only when type == MARKET and action == BUY",
     ),
+    **{
+        f"cancel_all_of_pair: {word}": (
+            lambda one, word=word: one.orders.cancel_all_of_pair(word),
+            "pair only when pair != all and pair != ALL",
+        )
+        for word in ("all", "ALL")
+    },
     "history: 90 days and a bit": (history(start=NOW_MS, end=NOW_MS + 90 * DAY + 1), "end - start <= 90d"),
     "history: ignore_time_limit alone": (
         history(ignore_time_limit=True),

@@ -525,6 +525,7 @@ _CANCEL_ALL_OF_PAIR: Operation[dict[str, list[Id]]] = Operation(
     auth=True,
     effect="cancel",
     parameters=(path("pair", str),),
+    require=("pair only when pair != all and pair != ALL",),
     returns=dict[str, list[Id]],
 )
 _GET: Operation[Order] = Operation(
@@ -734,7 +735,7 @@ class Orders(Group):
         return self._call(_CANCEL_ALL)
 
     def cancel_all_of_pair(self, pair: str) -> dict[str, list[Id]]:
-        """Cancel all open orders of one pair. The word `all` in place of a pair would cancel those of all pairs.
+        """Cancel all open orders of one pair.
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
@@ -743,6 +744,10 @@ class Orders(Group):
 
         Returns:
             Ids of the cancelled orders by pair, with the pair in capitals.
+
+        Rules:
+            - `pair only when pair != all and pair != ALL`: The word `all` in the place of a pair would cancel the
+              orders of all pairs, which is what cancel_all is for.
 
         Assumed: Whether cancel_all and cancel_all_of_pair share one limit is not said; each has its own here.
         Conflict: The page says both 2 a second for each IP address and account, and 1 a second for each IP address.
@@ -1062,7 +1067,7 @@ class AsyncOrders(AsyncGroup):
         return await self._call(_CANCEL_ALL)
 
     async def cancel_all_of_pair(self, pair: str) -> dict[str, list[Id]]:
-        """Cancel all open orders of one pair. The word `all` in place of a pair would cancel those of all pairs.
+        """Cancel all open orders of one pair.
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
@@ -1071,6 +1076,10 @@ class AsyncOrders(AsyncGroup):
 
         Returns:
             Ids of the cancelled orders by pair, with the pair in capitals.
+
+        Rules:
+            - `pair only when pair != all and pair != ALL`: The word `all` in the place of a pair would cancel the
+              orders of all pairs, which is what cancel_all is for.
 
         Assumed: Whether cancel_all and cancel_all_of_pair share one limit is not said; each has its own here.
         Conflict: The page says both 2 a second for each IP address and account, and 1 a second for each IP address.
