@@ -41,7 +41,7 @@ def files_below(folder: Path, suffix: str = "") -> set[str]:
     return {one.relative_to(folder).as_posix() for one in found}
 
 
-def tests_of(exchange: Exchange, group: str) -> dict[str, ast.FunctionDef]:
+def cassette_tests(exchange: Exchange, group: str) -> dict[str, ast.FunctionDef]:
     """The tests in an exchange's file of a group that take the `client` of a cassette."""
     path = ROOT / "tests" / exchange.name / f"test_{group}.py"
     tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
@@ -110,7 +110,9 @@ class _Blocking(ast.NodeTransformer):
 def test_the_bodies_differ_in_async_alone(exchange: Exchange, group: Group) -> None:
     tree = ast.parse((GENERATED / exchange.name / f"{group.name}.py").read_text("utf-8"))
     classes = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
-    asyncio = next(one for name, one in classes.items() if any(base.id == "AsyncGroup" for base in one.bases))  # type: ignore[attr-defined]
+    asyncio = next(
+        one for name, one in classes.items() if any(getattr(base, "id", "") == "AsyncGroup" for base in one.bases)
+    )
     blocking = classes[asyncio.name.removeprefix("Async")]
     asyncio.name = blocking.name
     assert ast.dump(_Blocking().visit(asyncio)) == ast.dump(blocking)
@@ -119,10 +121,13 @@ def test_the_bodies_differ_in_async_alone(exchange: Exchange, group: Group) -> N
 @pytest.mark.parametrize(("exchange", "group"), GROUPS)
 def test_a_method_is_a_docstring_and_one_statement(exchange: Exchange, group: Group) -> None:
     tree = ast.parse((GENERATED / exchange.name / f"{group.name}.py").read_text("utf-8"))
-    for one in ast.walk(tree):
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert ast.get_docstring(one), one.name
-            assert len(one.body) == 2, one.name
+    classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
+    groups = [one for one in classes if {getattr(base, "id", "") for base in one.bases} & {"Group", "AsyncGroup"}]
+    assert len(groups) == 2
+    for method in (one for found in groups for one in found.body if not isinstance(one, ast.Expr)):
+        assert isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+        assert ast.get_docstring(method), method.name
+        assert len(method.body) == 2, method.name
 
 
 @pytest.mark.parametrize(("exchange", "group"), GROUPS)
@@ -148,7 +153,7 @@ def test_there_are_all_places_a_parameter_may_have() -> None:
 
 @pytest.mark.parametrize(("exchange", "group"), GROUPS)
 def test_every_operation_has_its_test(exchange: Exchange, group: Group) -> None:
-    tested = tests_of(exchange, group.name)
+    tested = cassette_tests(exchange, group.name)
     assert sorted(tested) == sorted(one.name for one in group.operations)
 
 
@@ -157,7 +162,7 @@ def test_no_test_file_is_of_no_group(exchange: Exchange) -> None:
     groups = {group.name for group in exchange.groups}
     for path in (ROOT / "tests" / exchange.name).glob("test_*.py"):
         group = path.stem.removeprefix("test_")
-        assert group in groups or not tests_of(exchange, group), f"{path.name}: no such group"
+        assert group in groups or not cassette_tests(exchange, group), f"{path.name}: no such group"
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)

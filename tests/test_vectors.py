@@ -72,7 +72,7 @@ def missing(expression: Any, values: Mapping[str, Any]) -> bool:
 def printed(exchange: Exchange, given: Mapping[str, Any]) -> dict[str, Any]:
     """Headers by the printed `sign()`. What a vector does not say cannot matter to what it expects."""
     auth, module = auth_of(exchange), module_of(exchange)
-    names = {one.name for one in (*auth.credentials, *auth.options)}
+    names = {one.name for one in auth.credentials} | {one.name for one in auth.options}
     filler = {one.name: "not-in-the-vector" for one in auth.credentials if one.required}
     credentials = module.Credentials(**filler | {name: value for name, value in given.items() if name in names})
     request = {name: value for name, value in given.items() if name in REQUEST}

@@ -159,7 +159,7 @@ def test_an_exchange_that_ignores_its_cursor_does_not_hang_a_walk(serve: Any) ->
     ):
         exchange = Exchange([])
         assert exchange.walk(pages, serve) == serve({})
-        assert len(exchange.calls) <= 2
+        assert len(exchange.calls) <= 3
 
 
 def test_an_exchange_that_goes_in_circles_does_not_hang_a_walk() -> None:
@@ -271,4 +271,25 @@ def test_items_that_cannot_be_hashed() -> None:
     exchange = Exchange([])
     page = [{"a": [1]}, {"a": [2]}]
     assert exchange.walk(Pages(OPERATION, offset="offset"), lambda _: page) == page
-    assert len(exchange.calls) == 2
+    assert len(exchange.calls) == 3
+
+
+def test_a_list_that_grows_at_its_head_by_a_page_is_walked_to_its_end() -> None:
+    exchange = Exchange(items(*range(25, 0, -1)))
+
+    def serve(asked: Any) -> Any:
+        if len(exchange.calls) == 1:
+            exchange.items = items(*range(35, 0, -1))
+        first = int(asked.get("offset", 0))
+        return exchange.items[first : first + 10]
+
+    found = exchange.walk(Pages(OPERATION, offset="offset", unique=("id",)), serve)
+    assert [int(item.id) for item in found if int(item.id) <= 25] == list(range(25, 0, -1))
+
+
+@pytest.mark.parametrize("last", [None, "5"], ids=["no cursor in the item", "the same cursor again"])
+def test_a_full_page_without_a_way_on_is_an_error(last: str | None) -> None:
+    page = [Item("6"), Item(last)]  # type: ignore[arg-type]
+    pages = Pages(OPERATION, cursor="cursor", start="last.id", size="limit")
+    with pytest.raises(InvalidResponse, match="the pages cannot go on"):
+        Exchange([]).walk(pages, lambda _: page, limit=2)

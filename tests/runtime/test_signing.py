@@ -11,13 +11,15 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable
+from html import escape
 from itertools import pairwise
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
-from handwritten import Acme, Credentials
+from handwritten import _LIST, Acme, Credentials
 from hypothesis import given
 from hypothesis import strategies as st
+from talk import Talk, reply
 
 from specie.runtime import InvalidType, InvalidValue, MissingCredentials, Nonces, Unsigned
 from specie.runtime import signing as words
@@ -152,6 +154,38 @@ def test_an_empty_credential_is_a_missing_one() -> None:
 def test_masking() -> None:
     credentials = Credentials(api_key=KEY, api_secret=SECRET)
     assert credentials.mask(f"<{KEY}{SECRET}>") == "<******>"
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40))
+def test_masking_knows_every_way_to_write_a_secret(secret: str) -> None:
+    credentials = Credentials(api_key="x" * 50, api_secret=secret)
+    written = [
+        secret,
+        json.dumps(secret),
+        json.dumps(secret).replace("/", "\\/"),
+        repr(secret),
+        urlencode({"a": secret}),
+        quote(secret),
+        quote(secret, safe=""),
+        escape(secret),
+    ]
+    for way in written:
+        assert credentials.mask(f"before {way} after") in (
+            f"before {mark}***{end} after" for mark, end in (("", ""), ('"', '"'), ("'", "'"), ("a=", ""))
+        )
+
+
+def test_half_a_secret_is_half_too_much() -> None:
+    for pad in range(30, 70):
+        body = json.dumps({"data": "x" * pad + SECRET}).encode()
+        error = Talk(_LIST, {}, [reply(body)], retries=0, credentials=Credentials(api_key=KEY, api_secret=SECRET)).error
+        told = f"{error} {vars(error)}"
+        assert not any(SECRET[start : start + 8] in told for start in range(len(SECRET) - 8))
+        broken = Talk(
+            _LIST, {}, [reply(body[:-1])], retries=0, credentials=Credentials(api_key=KEY, api_secret=SECRET)
+        ).error
+        told = f"{broken} {vars(broken)}"
+        assert not any(SECRET[start : start + 8] in told for start in range(len(SECRET) - 8))
 
 
 def test_credentials_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

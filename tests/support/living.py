@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import attrs
 
 from specie.compiler.model import Exchange
-from specie.runtime import Nonces
+from specie.runtime import Nonces, Reply
 from specie.sandbox import Sandbox
 from specie.sandbox.faces.live import LiveFace
 from specie.sandbox.market import Market
@@ -73,9 +74,23 @@ def living(name: str, face: Callable[..., LiveFace], body: str) -> Iterator[Livi
         with client.capture() as replies:
             yield Living(client, sandbox, made[0].market, clock)
         for reply in replies:
-            if reply.status == 200:
+            if _is_good(reply, exchanges()[name]):
                 assert not reply.unaccounted(), f"{reply.operation}: {reply.unaccounted()} in {reply.body!r}"
+                json.loads(reply.body, parse_float=_plain, parse_constant=_plain)
         made[0].market.check()
+
+
+def _is_good(reply: Reply, exchange: Exchange) -> bool:
+    """Whether a reply is a result, and not a refusal that its body alone tells of."""
+    body = reply.json() if reply.status == 200 else None
+    ok = exchange.envelope.ok if exchange.envelope is not None else ()
+    told = body if isinstance(body, dict) else {}
+    return reply.status == 200 and all(told.get(key, wanted) == wanted for key, wanted in ok)
+
+
+def _plain(digits: str) -> None:
+    """No exchange here writes a number with an exponent, or one that is none."""
+    assert set(digits) <= set("-.0123456789"), digits
 
 
 def called(sandbox: Sandbox) -> set[str]:

@@ -64,7 +64,8 @@ def parsed(body: bytes) -> Any:
 
 def result_path(exchange: Exchange, operation: Operation, reply: Any) -> Path:
     """Where the result lies in a reply."""
-    returns, path = operation.returns, []
+    returns = operation.returns
+    path: list[str | int] = []
     keys = [] if returns.bare or exchange.envelope is None else exchange.envelope.result.split(".")
     for key in filter(None, keys):
         path.append(key)

@@ -77,7 +77,8 @@ class Wire:
         if not self._answers:
             raise NoAnswerError(sent.url)
         chosen = self._answers[min(len(self.requests), len(self._answers)) - 1]
-        return chosen(sent) if callable(chosen) else chosen
+        given: Answer | Fault = chosen(sent) if callable(chosen) else chosen
+        return given
 
 
 def _text(headers: Mapping[Any, Any]) -> dict[str, str]:

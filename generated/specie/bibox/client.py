@@ -208,21 +208,7 @@ class AsyncBibox(AsyncClient):
         nonces: NonceSource | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """Nothing is sent until an operation is called.
-
-        Args:
-            api_key: Sent as it is. It was made with the permission to view, to trade, or both; trading permits to see
-                what concerns trades.
-            api_secret: Signs; never sent. The exchange shows it once, when the key is made.
-            expire_after: Milliseconds from now after which the exchange must refuse the call as expired (-2104);
-                without it, no expiry is sent. At least 1.
-            base_url: Where the exchange is, instead of where its spec says; a mapping says it for each server.
-            timeout: Seconds for connecting and for reading.
-            clock: Gives the time in milliseconds since 1970.
-            retries: How often reads are tried again, and how patiently; effects never are.
-            nonces: Where nonces come from; shared by all clients of the process unless given.
-            session: Carries the calls; it is not closed with the client.
-        """
+        """Takes what `Bibox` takes; only the session is another one."""
         super().__init__(
             EXCHANGE,
             Credentials(api_key=api_key, api_secret=api_secret, expire_after=expire_after),

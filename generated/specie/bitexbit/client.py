@@ -189,18 +189,7 @@ class AsyncBitexbit(AsyncClient):
         nonces: NonceSource | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """Nothing is sent until an operation is called.
-
-        Args:
-            api_key: Sent as it is, and the beginning of what is signed. It is made on the profile page of the account.
-            api_secret: Signs; never sent.
-            base_url: Where the exchange is, instead of where its spec says; a mapping says it for each server.
-            timeout: Seconds for connecting and for reading.
-            clock: Gives the time in milliseconds since 1970.
-            retries: How often reads are tried again, and how patiently; effects never are.
-            nonces: Where nonces come from; shared by all clients of the process unless given.
-            session: Carries the calls; it is not closed with the client.
-        """
+        """Takes what `Bitexbit` takes; only the session is another one."""
         super().__init__(
             EXCHANGE,
             Credentials(api_key=api_key, api_secret=api_secret),

@@ -169,18 +169,7 @@ class AsyncBitok(AsyncClient):
         nonces: NonceSource | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """Nothing is sent until an operation is called.
-
-        Args:
-            api_key: Sent as it is.
-            api_secret: Signs; never sent.
-            base_url: Where the exchange is, instead of where its spec says; a mapping says it for each server.
-            timeout: Seconds for connecting and for reading.
-            clock: Gives the time in milliseconds since 1970.
-            retries: How often reads are tried again, and how patiently; effects never are.
-            nonces: Where nonces come from; shared by all clients of the process unless given.
-            session: Carries the calls; it is not closed with the client.
-        """
+        """Takes what `Bitok` takes; only the session is another one."""
         super().__init__(
             EXCHANGE,
             Credentials(api_key=api_key, api_secret=api_secret),

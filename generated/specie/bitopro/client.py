@@ -146,6 +146,9 @@ class BitoPro(Client):
           each account, api/v3/summary.md 1200 for each IP address and account. README.md is believed, being the
           stricter.
 
+    Assumed: Pair: Written in small letters on most pages and in capitals on some; recorded calls show that the exchange
+        takes either.
+
     See https://github.com/bitoex/bitopro-offical-api-docs/blob/master/
     """
 
@@ -243,20 +246,7 @@ class AsyncBitoPro(AsyncClient):
         nonces: NonceSource | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """Nothing is sent until an operation is called.
-
-        Args:
-            api_key: Public part of the API key, sent as it is.
-            api_secret: Private part of the API key; it signs and is never sent.
-            identity: E-mail address of the account that the key belongs to; part of the signed payload where a call has
-                no body. Optional.
-            base_url: Where the exchange is, instead of where its spec says; a mapping says it for each server.
-            timeout: Seconds for connecting and for reading.
-            clock: Gives the time in milliseconds since 1970.
-            retries: How often reads are tried again, and how patiently; effects never are.
-            nonces: Where nonces come from; shared by all clients of the process unless given.
-            session: Carries the calls; it is not closed with the client.
-        """
+        """Takes what `BitoPro` takes; only the session is another one."""
         super().__init__(
             EXCHANGE,
             Credentials(api_key=api_key, api_secret=api_secret, identity=identity),

@@ -106,9 +106,7 @@ class Ticker(Model):
     """
 
     pair: str
-    """The market. Assumed: Written in small letters on most pages and in capitals on some; recorded calls show that the
-    exchange takes either.
-    """
+    """The market."""
     last_price: Decimal = wire("lastPrice")
     """Of the last trade; in quote currency."""
     is_buyer: bool = wire("isBuyer")
@@ -185,9 +183,7 @@ class TradingPair(Model):
     """
 
     pair: str
-    """The market. Assumed: Written in small letters on most pages and in capitals on some; recorded calls show that the
-    exchange takes either.
-    """
+    """The market."""
     base: str
     """What is traded."""
     quote: str
@@ -470,8 +466,7 @@ class Market(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             limit: Prices on each side. The exchange assumes 5. Assumed: Recorded replies refuse any other number; the
                 page does not say what becomes of it.
             scale: How far prices are put together; 0 not at all, at most `order_book_quote_scale_level` of the pair in
@@ -489,8 +484,7 @@ class Market(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `eth_btc`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `eth_btc`.
 
         Conflict: The page shows a list, which fits the call without a pair; recorded replies with a pair hold one
             object. Either is taken.
@@ -514,8 +508,7 @@ class Market(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
 
         Assumed: Newest first, as in the page's example.
 
@@ -528,8 +521,7 @@ class Market(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             resolution: Length of a candle; one and five minutes reach back 365 days only.
             start: Begin of the range. In seconds since 1970, or an aware datetime. Such as `1550822974`. Assumed: The
                 page says Unix timestamp without a unit; its example is in seconds.
@@ -589,8 +581,7 @@ class AsyncMarket(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             limit: Prices on each side. The exchange assumes 5. Assumed: Recorded replies refuse any other number; the
                 page does not say what becomes of it.
             scale: How far prices are put together; 0 not at all, at most `order_book_quote_scale_level` of the pair in
@@ -608,8 +599,7 @@ class AsyncMarket(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `eth_btc`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `eth_btc`.
 
         Conflict: The page shows a list, which fits the call without a pair; recorded replies with a pair hold one
             object. Either is taken.
@@ -633,8 +623,7 @@ class AsyncMarket(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
 
         Assumed: Newest first, as in the page's example.
 
@@ -647,8 +636,7 @@ class AsyncMarket(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             resolution: Length of a candle; one and five minutes reach back 365 days only.
             start: Begin of the range. In seconds since 1970, or an aware datetime. Such as `1550822974`. Assumed: The
                 page says Unix timestamp without a unit; its example is in seconds.

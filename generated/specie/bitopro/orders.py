@@ -191,9 +191,7 @@ class NewOrder(Model):
     """
 
     pair: str
-    """The market. Such as `BTC_TWD`. Assumed: Written in small letters on most pages and in capitals on some; recorded
-    calls show that the exchange takes either.
-    """
+    """The market. Such as `BTC_TWD`."""
     action: Side
     """Side of the order."""
     type: OrderType
@@ -339,9 +337,7 @@ class Order(Model):
     id: Id
     """Begins with SL- for stop orders, so it is not always a number."""
     pair: str
-    """The market; in small letters. Assumed: Written in small letters on most pages and in capitals on some; recorded
-    calls show that the exchange takes either.
-    """
+    """The market; in small letters."""
     price: Decimal | None = None
     """Price of the order; in quote currency. Assumed: In every example, but not in model.md; optional, since a market
     order may have none.
@@ -610,8 +606,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             action: Side of an order.
             type: LIMIT, MARKET or STOP_LIMIT.
             amount: How much to trade, in base currency; market.pairs() has the bounds. Above 0. Such as `250`. Assumed:
@@ -685,8 +680,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             order_id: The order to cancel. Such as `12234566`.
             cancel_strategies: Whether the take-profit and stop-loss settings of the order go with it. The exchange
                 assumes true. Conflict: The page lists it among the parts of the path, but the path has no place for it;
@@ -739,8 +733,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_usdt`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_usdt`.
 
         Returns:
             Ids of the cancelled orders by pair, with the pair in capitals.
@@ -765,8 +758,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             order_id: The order to find. Such as `SL-9014867155`.
 
         See https://github.com/bitoex/bitopro-offical-api-docs/blob/master/api/v3/private/get_an_order_data.md
@@ -790,8 +782,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             start: Begin of the range; 90 days before now where neither it nor `end` is given. In milliseconds since
                 1970, or an aware datetime.
             end: End of the range; now unless given. In milliseconds since 1970, or an aware datetime.
@@ -859,8 +850,7 @@ class Orders(Group):
         """All open orders, of one pair or of all, the last changed first.
 
         Args:
-            pair: Orders of this pair only; of all pairs unless given. Such as `bito_eth`. Assumed: Written in small
-                letters on most pages and in capitals on some; recorded calls show that the exchange takes either.
+            pair: Orders of this pair only; of all pairs unless given. Such as `bito_eth`.
 
         Conflict: The page's times are in milliseconds, but a reply that another client recorded has `created` and
             `updated` in seconds. The page is believed; a time in 1970 is one in seconds.
@@ -884,8 +874,7 @@ class Orders(Group):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             start: Begin of the range; 90 days before `end` unless given. In milliseconds since 1970, or an aware
                 datetime.
             end: End of the range; now unless given. In milliseconds since 1970, or an aware datetime.
@@ -942,8 +931,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             action: Side of an order.
             type: LIMIT, MARKET or STOP_LIMIT.
             amount: How much to trade, in base currency; market.pairs() has the bounds. Above 0. Such as `250`. Assumed:
@@ -1017,8 +1005,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             order_id: The order to cancel. Such as `12234566`.
             cancel_strategies: Whether the take-profit and stop-loss settings of the order go with it. The exchange
                 assumes true. Conflict: The page lists it among the parts of the path, but the path has no place for it;
@@ -1071,8 +1058,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_usdt`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_usdt`.
 
         Returns:
             Ids of the cancelled orders by pair, with the pair in capitals.
@@ -1097,8 +1083,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             order_id: The order to find. Such as `SL-9014867155`.
 
         See https://github.com/bitoex/bitopro-offical-api-docs/blob/master/api/v3/private/get_an_order_data.md
@@ -1122,8 +1107,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `bito_eth`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `bito_eth`.
             start: Begin of the range; 90 days before now where neither it nor `end` is given. In milliseconds since
                 1970, or an aware datetime.
             end: End of the range; now unless given. In milliseconds since 1970, or an aware datetime.
@@ -1191,8 +1175,7 @@ class AsyncOrders(AsyncGroup):
         """All open orders, of one pair or of all, the last changed first.
 
         Args:
-            pair: Orders of this pair only; of all pairs unless given. Such as `bito_eth`. Assumed: Written in small
-                letters on most pages and in capitals on some; recorded calls show that the exchange takes either.
+            pair: Orders of this pair only; of all pairs unless given. Such as `bito_eth`.
 
         Conflict: The page's times are in milliseconds, but a reply that another client recorded has `created` and
             `updated` in seconds. The page is believed; a time in 1970 is one in seconds.
@@ -1216,8 +1199,7 @@ class AsyncOrders(AsyncGroup):
 
         Args:
             pair: Base and quote currency joined by an underscore, such as btc_twd; market.pairs() names them all. Such
-                as `btc_twd`. Assumed: Written in small letters on most pages and in capitals on some; recorded calls
-                show that the exchange takes either.
+                as `btc_twd`.
             start: Begin of the range; 90 days before `end` unless given. In milliseconds since 1970, or an aware
                 datetime.
             end: End of the range; now unless given. In milliseconds since 1970, or an aware datetime.

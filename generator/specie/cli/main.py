@@ -115,7 +115,8 @@ def _lint(options: argparse.Namespace) -> int:
     for line in advice:
         print(line)
     operations = sum(len(exchange.operations) for exchange in exchanges)
-    print(f"{operations} operations of {len(exchanges)} exchanges: nothing wrong, {len(advice)} things to better")
+    counted = f"{len(exchanges)} {'exchange' if len(exchanges) == 1 else 'exchanges'}"
+    print(f"{operations} operations of {counted}: nothing wrong, {len(advice)} things to better")
     return 0
 
 

@@ -236,6 +236,7 @@ REFUSAL = Either(
 )
 EXPRESSIONS = Names("a name in snake_case", SNAKE, Text("an expression"))
 ADDED = Names("a wire name", r".+", Text("an expression"))
+NONCES = ("unique", "increasing")
 AUTH = Record(
     "auth",
     {
@@ -253,6 +254,7 @@ AUTH = Record(
         ),
         "steps": EXPRESSIONS,
         "headers": Names("a header", HEADER_NAME, Text("an expression")),
+        "nonce": Words(NONCES),
         "vectors": Many(
             Record(
                 "vector",

@@ -334,6 +334,8 @@ class Auth:
     vectors: tuple[Vector, ...]
     caveats: Caveats
     place: Place
+    nonce: Literal["unique", "increasing"] = "unique"
+    """What the exchange demands of nonces: that none comes twice, or that each is above the last."""
 
     @property
     def uses_nonce(self) -> bool:

@@ -6,6 +6,7 @@ nothing; the pieces come from `views`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class WrongTemplate(Exception):
     """A template of somebody's own that cannot be rendered."""
 
 
+@functools.cache
 def environment(templates: Path | None = None) -> jinja2.Environment:
     """Jinja over the built-in templates; those in the folder `templates`, if given, come first."""
     folders = [*([templates] if templates else []), Path(__file__).parent / "templates"]
@@ -38,7 +40,7 @@ def environment(templates: Path | None = None) -> jinja2.Environment:
 
 def render(exchanges: Iterable[Exchange], templates: Path | None = None) -> dict[str, str]:
     """The text of every file, by its path below the package: `acme/orders.py`. Raises `WrongTemplate`."""
-    jinja = environment(templates)
+    jinja = environment(templates.resolve() if templates else None)
     names = sorted(jinja.list_templates(extensions=["jinja"]))
     files: dict[str, str] = {}
     for exchange in exchanges:

@@ -28,6 +28,7 @@ from .model import (
     Refusal,
     Server,
     TypeExpression,
+    gather,
 )
 from .source import Entry, Mapping, Scalar
 from .values import Scope, plain, sentences, tidy
@@ -76,7 +77,8 @@ def resolve(name: str, folder: str, files: dict[str, Mapping], complaints: Compl
         errors=_errors(top.mapping("errors"), scope),
         types=_types_of("", scope),
         groups=tuple(read),
-        caveats=scope.caveats(top),
+        # What holds wherever a named scalar is used is said once, where the exchange is spoken of as a whole.
+        caveats=gather([("", scope.caveats(top)), *((name, one.caveats) for name, one in scope.scalars.items())]),
         folder=folder,
         place=top.place,
     )

@@ -67,6 +67,7 @@ def read(node: Mapping, scope: Scope) -> Auth:
         vectors=_vectors(node.get("vectors"), known, [name for name, _ in headers], scope),
         caveats=scope.caveats(node),
         place=node.place,
+        nonce="increasing" if node.text("nonce") == "increasing" else "unique",
     )
 
 

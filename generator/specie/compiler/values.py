@@ -151,7 +151,7 @@ class Scope:
             whole=said.flag("whole"),
             sent_as=cast('Literal["", "string", "number"]', said.text("as")),
             deprecated=said.text("deprecated"),
-            caveats=merged(self.caveats(said), inherited.caveats if inherited else Caveats()),
+            caveats=self.caveats(said),
         )
         self._check_value(value, said)
         return value
@@ -328,10 +328,6 @@ def scalars(node: Node | None) -> list[Scalar]:
 def tidy(text: str) -> str:
     """Prose as one line."""
     return " ".join(text.split())
-
-
-def merged(own: Caveats, inherited: Caveats) -> Caveats:
-    return Caveats(own.assumed + inherited.assumed, own.conflict + inherited.conflict)
 
 
 def plain(node: Node | None) -> Any:

@@ -452,6 +452,7 @@ class BodyView:
     prefix: str
     session: str
     doc: str
+    constructor_doc: str
 
 
 @attrs.frozen
@@ -497,8 +498,15 @@ class ClientView:
         sync = docstring("\n".join(lines), 4)
         asynchronous = docstring(spoken.paragraph(f"{one.title}, for asyncio; see `{self.name}`.", 4), 4)
         return [
-            BodyView(self.name, "Client", "", "requests.Session", sync),
-            BodyView(f"Async{self.name}", "AsyncClient", "Async", "aiohttp.ClientSession", asynchronous),
+            BodyView(self.name, "Client", "", "requests.Session", sync, self.constructor_doc),
+            BodyView(
+                f"Async{self.name}",
+                "AsyncClient",
+                "Async",
+                "aiohttp.ClientSession",
+                asynchronous,
+                docstring(f"Takes what `{self.name}` takes; only the session is another one.", 8),
+            ),
         ]
 
     @property
@@ -629,4 +637,4 @@ class PackageView:
 
     @property
     def module_lines(self) -> list[str]:
-        return [fit(f"{quote(module)}: {literal(tuple(sorted(found)))},", 4) for module, found in self.modules.items()]
+        return [fit(f"{quote(module)}: {literal(tuple(sorted(found)))},", 8) for module, found in self.modules.items()]

@@ -313,6 +313,8 @@ class _Enum:
 
 
 class ListConverter:
+    """A list, or one value for a list."""
+
     def __init__(self, item: Converter) -> None:
         self.item = item
 

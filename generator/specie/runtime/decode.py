@@ -12,7 +12,7 @@ from typing import Any, Final
 from . import fast
 from .basics import is_array, is_object
 from .reference import Mismatch, found, parse, read, step, unaccounted
-from .shapes import ListShape, ModelShape, Scalar, Shape, describe, shapes_of
+from .shapes import JSON, ListShape, ModelShape, Scalar, Shape, describe, shapes_of
 
 __all__ = ["Mismatch", "Refused", "ReplyDecoder"]
 
@@ -122,8 +122,17 @@ class ReplyDecoder:
             members = parsed
             if any(_tells(members.get(key)) for key in self.errors):
                 raise Refused(members)
-        if self.ok and not (is_object(parsed) and all(_same(parsed.get(key), value) for key, value in self.ok)):
-            raise Refused(parsed)
+        if not self.ok:
+            return
+        # A success says so, and a refusal says something else there; a reply that says neither is no answer at all.
+        key, wanted = self.ok[0]
+        if not is_object(parsed):
+            raise Mismatch("$", f"an object with {key!r}", found(parsed))
+        for key, wanted in self.ok:
+            if key not in parsed:
+                raise Mismatch(step("$", key), f"{wanted!r}, the mark of a success", "nothing (the key is missing)")
+            if not _same(parsed[key], wanted):
+                raise Refused(parsed)
 
     def _locate(self, parsed: Any) -> tuple[Any, str]:
         value, path = parsed, "$"
@@ -141,6 +150,8 @@ class ReplyDecoder:
     def _unaccounted(self, parsed: Any) -> Iterator[str]:
         value, path = parsed, "$"
         known: set[str] = {key for key, _ in self.ok}
+        if known and not (self.envelope or self.at) and is_object(parsed):
+            value = {key: item for key, item in parsed.items() if key not in known}
         for index, key in enumerate((*self.envelope, *self.at)):
             if index == len(self.envelope) and self.at_optional and not is_object(value):
                 break
@@ -176,12 +187,29 @@ class _Pass:
     def __init__(self, reply: ReplyDecoder, mixed: bool) -> None:
         self._reply = reply
         self._errors: list[str] = []
-        plain = not (reply.envelope or reply.at or reply.ok or reply.sole)
+        plain = not (reply.envelope or reply.at or reply.sole)
         self._unwrap = None if plain else self._unwrapped
         self._decoder = fast.FastDecoder(reply.shape, mixed=mixed, wrap=None if plain else self._wrapped)
+        self._top = self._top_decoder() if reply.ok and not (reply.envelope or reply.at) else None
 
     def decode(self, body: bytes) -> Any:
+        if self._top is not None:
+            self._judge(self._top.decode(body))
         return self._decoder.decode(body, self._unwrap)
+
+    def _top_decoder(self) -> fast.FastDecoder:
+        # The result is the top itself, and says there that it is a success; msgspec looks at it twice.
+        import msgspec
+
+        return fast.FastDecoder(JSON, mixed=False, wrap=lambda _: msgspec.defstruct("Top", self._shown_members()))
+
+    def _judge(self, top: Any) -> None:
+        for index, (_, expected) in enumerate(self._reply.ok):
+            if not _same(getattr(top, f"ok{index}"), expected):
+                raise fast.Doubtful("not a success")
+        for name in self._errors:
+            if _tells(getattr(top, name)):
+                raise fast.Doubtful("an error")
 
     def _wrapped(self, kind: Any) -> Any:
         import msgspec
@@ -196,9 +224,6 @@ class _Pass:
                 members += self._shown_members()
             struct = msgspec.defstruct("Envelope", members)
             kind = struct | kind if reply.at_optional and index == len(reply.envelope) else struct
-        if not keys and reply.ok:
-            # The result is the top itself, and says there that it is a success: let the reference pass look at both.
-            raise TypeError("no envelope")
         return kind
 
     def _shown_members(self) -> list[Any]:
@@ -207,19 +232,15 @@ class _Pass:
 
         reply = self._reply
         shown = [(f"ok{index}", key) for index, (key, _) in enumerate(reply.ok)]
-        taken = {key for key, _ in reply.ok} | {(*reply.envelope, *reply.at)[0]}
+        taken = {key for key, _ in reply.ok} | {*reply.envelope[:1], *reply.at[:1]}
         self._errors = [f"error{index}" for index, key in enumerate(reply.errors) if key not in taken]
         shown += [(f"error{index}", key) for index, key in enumerate(reply.errors) if key not in taken]
         return [(name, Any, msgspec.field(name=key, default=None)) for name, key in shown]
 
     def _unwrapped(self, value: Any) -> Any:
         reply = self._reply
-        for index, (_, expected) in enumerate(reply.ok):
-            if not _same(getattr(value, f"ok{index}"), expected):
-                raise fast.Doubtful("not a success")
-        for name in self._errors:
-            if _tells(getattr(value, name, None)):
-                raise fast.Doubtful("an error")
+        if reply.envelope or (reply.at and hasattr(value, "result")):
+            self._judge(value)
         for _ in reply.envelope:
             value = value.result
         for index, _ in enumerate(reply.at):

@@ -11,7 +11,7 @@ no), in `NotSent`, or in `OutcomeUnknown`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NamedTuple, cast
 
 from .basics import is_object
 from .capture import Reply, record
@@ -32,7 +32,7 @@ from .errors import (
 )
 from .operation import Exchange, Operation
 from .plan import Draft, is_header_value, plan_for
-from .reference import parse
+from .reference import cut, parse
 from .retry import retry_after
 from .settings import Settings
 from .shapes import shape_of
@@ -113,13 +113,13 @@ def _decoder(exchange: Exchange, operation: Operation[Any]) -> ReplyDecoder:
     return cast(ReplyDecoder, decoder)
 
 
-class _Again(Exception):
-    """This attempt of a read failed, and another one may succeed."""
+class _Ended(NamedTuple):
+    """How one attempt ended, and whether another one may end better."""
 
-    def __init__(self, error: SpecieError, wait: float | None = None) -> None:
-        super().__init__()
-        self.error = error
-        self.wait = wait
+    value: Any = None
+    error: SpecieError | None = None
+    again: bool = False
+    wait: float | None = None
 
 
 class _Attempt:
@@ -164,15 +164,19 @@ class _Attempt:
             request = self._request()
             left = settings.timeout.left(settings.monotonic() - started)
             answer: Response | Failure = yield Send(request, left, self.effect)
-            try:
-                return self._judge(answer)
-            except _Again as again:
+            ended = self._judge(answer)
+            if ended.error is None:
+                return ended.value
+            if ended.again:
                 tried += 1
-                wait = retries.wait(tried, again.wait, settings.random)
+                wait = retries.wait(tried, ended.wait, settings.random)
                 left = settings.timeout.left(settings.monotonic() - started)
-                if wait is None or (left.total is not None and wait >= left.total):
-                    raise again.error from again.error.__cause__
-                yield Sleep(wait)
+                if wait is not None and (left.total is None or wait < left.total):
+                    yield Sleep(wait)
+                    continue
+            # Raised here, outside of every `except`, so that no exception drags along what a reply held: only what it
+            # says is masked.
+            raise ended.error from ended.error.__cause__
 
     # -- out ---------------------------------------------------------------------------------------------------------
 
@@ -247,58 +251,63 @@ class _Attempt:
 
     # -- back --------------------------------------------------------------------------------------------------------
 
-    def _judge(self, answer: Response | Failure) -> Any:
+    def _judge(self, answer: Response | Failure) -> _Ended:
         if isinstance(answer, Failure):
-            self._failed(answer)
+            return self._failed(answer)
         record(self.settings.owner, lambda: Reply(self.name, answer.status, answer.headers, answer.body, self.decoder))
         if 200 <= answer.status < 300:
             return self._succeeded(answer)
         if 300 <= answer.status < 400:
-            self._redirected(answer)
-        self._refused(answer, _parsed(answer.body))
+            return self._redirected(answer)
+        return self._refused(answer, _parsed(answer.body))
 
-    def _failed(self, failure: Failure) -> NoReturn:
+    def _failed(self, failure: Failure) -> _Ended:
+        reason, cause = self._masked(failure.reason), failure.cause
+        if cause is not None and self._masked(repr(cause)) != repr(cause):
+            cause = None  # some exceptions of transports carry the request's headers, and loggers print causes
+        error: SpecieError
         if not failure.sent:
-            error: SpecieError = NotSent(f"{self.name}: nothing was sent: {failure.reason}", operation=self.name)
-            error.__cause__ = failure.cause
-            if self.effect:
-                raise error
-            raise _Again(error)
-        if self.effect:
-            raise self._unknown(f"no readable answer came: {failure.reason}") from failure.cause
-        error = NoReply(f"{self.name}: no answer came: {failure.reason}", operation=self.name)
-        error.__cause__ = failure.cause
-        raise _Again(error)
+            error = NotSent(f"{self.name}: nothing was sent: {reason}", operation=self.name)
+        elif self.effect:
+            error = self._unknown(f"no readable answer came: {reason}")
+        else:
+            error = NoReply(f"{self.name}: no answer came: {reason}", operation=self.name)
+        error.__cause__ = cause
+        return _Ended(error=error, again=not self.effect)
 
-    def _succeeded(self, answer: Response) -> Any:
+    def _succeeded(self, answer: Response) -> _Ended:
         try:
-            return self.decode(answer.body)
+            return _Ended(self.decode(answer.body))
         except Refused as refused:
-            self._refused(answer, refused.parsed)
+            parsed = refused.parsed
         except Mismatch as mismatch:
-            error = InvalidResponse(
-                self._masked(f"{self.name}: the reply does not fit: {mismatch} (HTTP {answer.status})"),
-                operation=self.name,
-                path=mismatch.path,
-                expected=mismatch.expected,
-                found=self._masked(mismatch.found),
-                status=answer.status,
-                body_start=self._start(answer.body),
-            )
-            if self.effect:
-                raise self._unknown(f"the reply cannot be read: {self._masked(str(mismatch))}", answer) from error
-            if mismatch.expected == "JSON":  # cut short, or a page of some proxy: it may be whole the next time
-                raise _Again(error) from None
-            raise error from None
+            return self._unreadable(answer, mismatch)
+        return self._refused(answer, parsed)
 
-    def _redirected(self, answer: Response) -> NoReturn:
+    def _unreadable(self, answer: Response, mismatch: Mismatch) -> _Ended:
+        path, found = self._masked(mismatch.path), cut(self._masked(mismatch.whole))
+        why = f"{path}: expected {mismatch.expected}, found {found}"
+        error = InvalidResponse(
+            f"{self.name}: the reply does not fit: {why} (HTTP {answer.status})",
+            operation=self.name,
+            path=path,
+            expected=mismatch.expected,
+            found=found,
+            status=answer.status,
+            body_start=self._start(answer.body),
+        )
+        if self.effect:
+            return self._doubt(f"the reply cannot be read: {why}", answer, error)
+        # What is no JSON was cut short, or comes from some proxy: it may be whole the next time.
+        return _Ended(error=error, again=mismatch.expected == "JSON")
+
+    def _redirected(self, answer: Response) -> _Ended:
         target = self._masked(answer.headers.get("location", "nowhere").partition("?")[0])
         reason = f"redirected to {target}; redirects are not followed, since they would carry the credentials there"
-        if self.effect:
-            raise self._unknown(f"the exchange {reason}", answer)
-        raise ApiError(reason, status=answer.status, operation=self.name, body_start=self._start(answer.body))
+        error = ApiError(reason, status=answer.status, operation=self.name, body_start=self._start(answer.body))
+        return self._doubt(f"the exchange {reason}", answer, error) if self.effect else _Ended(error=error)
 
-    def _refused(self, answer: Response, parsed: Any) -> NoReturn:
+    def _refused(self, answer: Response, parsed: Any) -> _Ended:
         errors = self.settings.exchange.errors
         status = answer.status
         message = next((text for key in errors.message if (text := _text_at(parsed, key)) is not None), "")
@@ -310,7 +319,7 @@ class _Attempt:
             self._masked(message),
             status=status,
             code=None if code is None else self._masked(code),
-            request_id=next((answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), None),
+            request_id=next((self._masked(answer.headers[one]) for one in _REQUEST_IDS if one in answer.headers), None),
             retry_after=wait,
             operation=self.name,
             body_start=self._start(answer.body),
@@ -319,13 +328,15 @@ class _Attempt:
         if self.effect:
             # A server that failed, or gave up waiting for itself, has not said no; one that names its reason has.
             if gave_up or (status >= 500 and named is None):
-                raise self._unknown(
-                    f"the exchange answered HTTP {status}: {self._masked(message) or 'no explanation'}", answer
-                ) from error
-            raise error
-        if gave_up or status in (408, 429) or status >= 500:
-            raise _Again(error, wait)
-        raise error
+                told = self._masked(message) or "no explanation"
+                return self._doubt(f"the exchange answered HTTP {status}: {told}", answer, error)
+            return _Ended(error=error)
+        return _Ended(error=error, again=gave_up or status in (408, 429) or status >= 500, wait=wait)
+
+    def _doubt(self, reason: str, answer: Response, cause: SpecieError) -> _Ended:
+        error = self._unknown(reason, answer)
+        error.__cause__ = cause
+        return _Ended(error=error)
 
     def _unknown(self, reason: str, answer: Response | None = None) -> OutcomeUnknown:
         return OutcomeUnknown(

@@ -1,7 +1,8 @@
 """The walk over the pages of a list, without a call in it: it says which arguments to call with, and takes what came.
 
-It ends on a page that brings nothing new, so it ends. What pages overlap in is given once. Items come in one order
-throughout: a walk that goes back through pages sorted forward turns each page round.
+It ends where there is nothing more, never for want of a way on: a full page after which the cursor cannot move is an
+error, since items would be lost in silence. What pages overlap in is given once. Items come in one order throughout: a
+walk that goes back through pages sorted forward turns each page round.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ class Walk:
         self._arguments = {name: value for name, value in arguments.items() if value is not None}
         self._seen: set[Hashable] = set()
         self._done = False
+        self._stale = 0
         start = pages.start or ""
-        self._backwards, _, self._cursor_field = start.startswith("first"), "", start.partition(".")[2]
+        self._backwards, self._cursor_field = start.startswith("first"), start.partition(".")[2]
         unique = pages.unique or ((self._cursor_field,) if self._cursor_field else ())
         self._identity = _identity(unique)
         self._windows = self._make_windows(now_ms)
@@ -57,7 +59,7 @@ class Walk:
         """The items of a result that did not come before.
 
         Raises:
-            InvalidResponse: There is no list where the spec says that it lies.
+            InvalidResponse: There is no list where the spec says that it lies, or there is more and no way to it.
         """
         items = self._items(result)
         new: list[Any] = []
@@ -77,21 +79,43 @@ class Walk:
 
     def _advance(self, items: list[Any], news: bool) -> None:
         pages = self._pages
-        if pages.cursor is not None and news:
-            item = items[0] if self._backwards else items[-1]
-            cursor = getattr(item, self._cursor_field)
-            if cursor is not None and cursor != self._changed.get(pages.cursor):
-                self._changed[pages.cursor] = cursor
+        # One page of known items only may be a list that has grown at its head, or two pages that overlap in full; two
+        # of them one after the other come from a server that ignores where it was asked to begin, or goes in circles.
+        self._stale = 0 if news else self._stale + 1
+        if items and self._stale < 2:
+            if pages.cursor is not None:
+                if self._moved(pages.cursor, items):
+                    return
+            elif pages.offset is not None or pages.page is not None:
+                self._position += len(items) if pages.offset is not None else 1
+                self._changed[cast(str, pages.offset or pages.page)] = self._position
                 return
-        if pages.offset is not None and news:
-            self._position += len(items)
-            self._changed[pages.offset] = self._position
-            return
-        if pages.page is not None and news:
-            self._position += 1
-            self._changed[pages.page] = self._position
-            return
         self._next_window()
+
+    def _moved(self, parameter: str, items: list[Any]) -> bool:
+        """Whether the cursor can go on from a page.
+
+        Raises:
+            InvalidResponse: It cannot, and the page was full, so that there is more.
+        """
+        size = self._arguments.get(self._pages.size or "")
+        full = isinstance(size, int) and len(items) >= size
+        item = items[0] if self._backwards else items[-1]
+        cursor = getattr(item, self._cursor_field)
+        if cursor is not None and cursor != self._changed.get(parameter):
+            self._changed[parameter] = cursor
+            return True
+        if full:
+            name, size_name = self._pages.operation.name, self._pages.size
+            why = f"has no {self._cursor_field}" if cursor is None else f"is the one that {parameter} named already"
+            raise InvalidResponse(
+                f"{name}: the pages cannot go on: the {'first' if self._backwards else 'last'} item of a full page "
+                f"{why}; "
+                f"with a larger {size_name} than {size} they may",
+                operation=name,
+                expected=f"an item with another {self._cursor_field}",
+            )
+        return False
 
     def _next_window(self) -> None:
         """Go on to the next window of time, with the paging inside it from its beginning."""
@@ -100,6 +124,7 @@ class Walk:
         if window is None:
             self._done = True
             return
+        self._stale = 0
         for name in (pages.cursor, pages.offset, pages.page):
             if name is not None:
                 self._changed.pop(name, None)

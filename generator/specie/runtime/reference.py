@@ -18,19 +18,38 @@ from .shapes import EnumShape, ListShape, MapShape, ModelShape, Scalar, Shape, d
 __all__ = ["Mismatch", "parse", "read", "unaccounted"]
 
 _INTEGER = re.compile(r"-?[0-9]+\Z")
-_NUMBER = re.compile(r"[ \t\r\n]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t\r\n]*\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LARGEST_INTEGER = 4300  # digits; the interpreter's own bound
 
 
 class Mismatch(Exception):
-    """A reply is not what it claims to be: where, what was expected, what was found."""
+    """A reply is not what it claims to be.
 
-    def __init__(self, path: str, expected: str, found: str) -> None:
-        super().__init__(f"{path}: expected {expected}, found {found}")
+    Attributes:
+        path: Where.
+        expected: What should be there.
+        whole: What is there, uncut; secrets are masked in it before it is cut.
+    """
+
+    def __init__(self, path: str, expected: str, whole: str) -> None:
+        super().__init__(path, expected)
         self.path = path
         self.expected = expected
-        self.found = found
+        self.whole = whole
+
+    @property
+    def found(self) -> str:
+        """What is there, cut to what a sentence bears."""
+        return cut(self.whole)
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, found {self.found}"
+
+
+def cut(text: str) -> str:
+    """A text, cut to what a sentence bears."""
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _refuse_constant(literal: str) -> NoReturn:
@@ -51,12 +70,10 @@ def parse(body: bytes) -> Any:
 
 
 def _start(body: bytes) -> str:
-    text = body[:60].decode("utf-8", "replace").strip()
+    text = body[:4000].decode("utf-8", "replace").strip()
     if not text:
         return "nothing"
-    if text.startswith("<"):
-        return f"HTML or XML ({text[:40]!r})"
-    return f"{text!r}{' …' if len(body) > 60 else ''}"
+    return f"HTML or XML: {text}" if text.startswith("<") else repr(text)
 
 
 def read(shape: Shape, value: Any, path: str = "$") -> Any:
@@ -72,6 +89,8 @@ def read(shape: Shape, value: Any, path: str = "$") -> Any:
     if isinstance(shape, ListShape):
         if shape.key is not None:
             return _keyed(shape, value, path)
+        if _is_empty(value, path):
+            return []
         if not is_array(value):
             _fail(shape, value, path)
         return [read(shape.item, item, f"{path}[{index}]") for index, item in enumerate(value)]
@@ -81,11 +100,16 @@ def read(shape: Shape, value: Any, path: str = "$") -> Any:
 
 
 def _object(shape: Shape, value: Any, path: str) -> dict[str, Any]:
-    if value == [] and is_array(value):
-        return {}  # what PHP makes of an empty map
+    if _is_empty(value, path):
+        return {}
     if not is_object(value):
         _fail(shape, value, path)
     return value
+
+
+def _is_empty(value: Any, path: str) -> bool:
+    # Servers write null, [] and {} for a list or map without members; but a reply that is just `null` says nothing.
+    return value in ([], {}) or (value is None and path != "$")
 
 
 def _model(shape: ModelShape, value: Any, path: str, skip: str | None = None) -> Any:
@@ -184,7 +208,7 @@ def _scalar(shape: Scalar, value: Any, path: str) -> Any:
             _fail(shape, value, path)
         if isinstance(value, (int, Decimal)):
             return Decimal(value)
-        if isinstance(value, str) and _NUMBER.match(value):
+        if isinstance(value, str) and _NUMBER.match(value.strip()):
             return Decimal(value)
     _fail(shape, value, path)
 
@@ -197,7 +221,7 @@ def _whole(value: Any, *, text: bool) -> int | None:
     if text and isinstance(value, str):
         if _INTEGER.match(value) and len(value) <= _LARGEST_INTEGER:
             return int(value)
-        value = Decimal(value) if _NUMBER.match(value) else None
+        value = Decimal(value) if _NUMBER.match(value.strip()) else None
     # 5.0 and 1e3 are whole; 1e999999999 is a bomb.
     if isinstance(value, Decimal) and value.adjusted() < 40 and value == value.to_integral_value():
         return int(value)
@@ -234,8 +258,7 @@ def found(value: Any) -> str:
         return f"an object of {len(value)}"
     if is_array(value):
         return f"an array of {len(value)}"
-    shown = repr(value) if isinstance(value, str) else str(value)
-    return shown if len(shown) <= 60 else shown[:57] + "…"
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def step(path: str, key: str) -> str:

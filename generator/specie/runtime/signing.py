@@ -338,7 +338,19 @@ class BaseCredentials:
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text with every one of the secrets in it replaced by `***`."""
+    """The text with every one of the secrets in it replaced by `***`, however it is written there."""
     for secret in secrets:
-        text = text.replace(secret, MASK)
+        for written in _ways_to_write(secret):
+            text = text.replace(written, MASK)
     return text
+
+
+def _ways_to_write(secret: str) -> list[str]:
+    """As it is, as JSON (with `\\/` too, as PHP does), in a URL, in a form, and in HTML; the longest first."""
+    from html import escape
+    from json import dumps
+    from urllib.parse import quote, quote_plus
+
+    quoted = [dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]]
+    ways = {secret, *quoted, *(way.replace("/", "\\/") for way in quoted), quote(secret), quote(secret, safe="")}
+    return sorted(ways | {quote_plus(secret), escape(secret)}, key=len, reverse=True)

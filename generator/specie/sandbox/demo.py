@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import attrs
+
 from specie.compiler.model import Exchange
 
 
-def demo_credentials(exchange: Exchange) -> dict[str, str]:
-    """What a client of the sandbox gives for each credential of an exchange: `demo-acme-api-key`, and so on."""
+@attrs.frozen
+class Key:
+    """A key, with what it may do: everything, unless `permissions` say what."""
+
+    credentials: Mapping[str, str]
+    permissions: frozenset[str] | None = None
+
+
+def demo_credentials(exchange: Exchange, permission: str = "") -> dict[str, str]:
+    """What a client of the sandbox gives for each credential of an exchange: `demo-acme-api-key`, and so on.
+
+    That key may do all. With a permission, it is another key of the same account, which may do only what needs no other
+    permission: `demo-acme-view-api-key`.
+    """
     if exchange.auth is None:
         return {}
-    names = [credential.name for credential in exchange.auth.credentials]
-    return {name: f"demo-{exchange.name}-{name}".replace("_", "-") for name in names}
+    if permission and permission not in permissions(exchange):
+        known = ", ".join(permissions(exchange))
+        there = f"it has {known}" if known else "its documents name none"
+        raise ValueError(f"{exchange.name} has no permission '{permission}'; {there}")
+    start = f"demo-{exchange.name}-{permission}-" if permission else f"demo-{exchange.name}-"
+    return {one.name: f"{start}{one.name}".replace("_", "-") for one in exchange.auth.credentials}
+
+
+def demo_keys(exchange: Exchange) -> list[Key]:
+    """The key that may do all, and one for each permission of the exchange."""
+    whole = Key(demo_credentials(exchange))
+    single = [Key(demo_credentials(exchange, one), frozenset((one,))) for one in permissions(exchange)]
+    return [whole, *single]
+
+
+def permissions(exchange: Exchange) -> list[str]:
+    """What the spec's operations ask of a key."""
+    return sorted({name for operation in exchange.operations for name in operation.permissions})

@@ -2,38 +2,40 @@
 
 Every server of every exchange has its place under `/<exchange>/<server>`, followed by the path that the exchange's own
 server has: where a client would call `https://api.acme.example/v1/orders`, it calls
-`http://127.0.0.1:8080/acme/rest/v1/orders`. The server runs in a thread of its own with a loop of its own, so that
-blocking clients and asyncio clients may both use it.
+`http://127.0.0.1:8080/acme/rest/v1/orders`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
-import sys
-import threading
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import attrs
 
+from specie.compiler.diagnostics import suggest
 from specie.compiler.model import Exchange
 
-from .desk import Desk
+from .control import PREFIX, control
+from .delivery import deliver, gateway_page, http_date
+from .demo import demo_credentials, permissions
+from .desk import Desk, Judged
 from .faces import Face
-from .wire import Received, Reply
+from .faults import Fault, Faults, UnknownFault, parse_fault
+from .limits import Usage
+from .listener import HOST, Listener
+from .living import Virtual, live_face, market_of
+from .market import Market
+from .tampering import tampered
+from .wire import Received, Refused, Reply
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-
-class SandboxUnavailable(RuntimeError):
-    """The sandbox cannot be started; the message says what to do."""
 
 
 @attrs.frozen
@@ -46,10 +48,13 @@ class Seen:
     operation: str
     """`group.name`, or empty if none was meant."""
     verdict: str
-    """`ok`, or the class of the refusal and why."""
+    """`ok`, or the class of the refusal and why; empty if a fault came before any judgement."""
     status: int
+    """What was answered, or would have been but for a fault; 0 if nothing."""
     signed: bool
     """Whether it bore a header of a signature, needed or not."""
+    fault: str = ""
+    """What went wrong on purpose."""
 
 
 class Sandbox:
@@ -59,9 +64,17 @@ class Sandbox:
         exchanges: Names; none means all that there are specs of.
         specs: The folder of the specs; found as `specie generate` finds it, unless given.
         port: To listen on; any that is free, unless given.
+        seed: Makes the markets repeatable: with the same seed, the same calls get the same replies. Time in them then
+            begins at a fixed moment and goes by with the requests, a second for each. Without a seed every market is
+            another one, and lives by the clock.
+        examples: Answer with the examples of the exchanges' documents, in place of living markets.
+        limits: Refuse what is beyond an exchange's rate limits, as it would. They are counted by the clock, so a test that
+            calls faster than the exchange allows says `limits=False`; requests are counted nevertheless.
+        faults: What goes wrong, as for `fault()`.
         models: Exchanges that are compiled already, in place of `specs`.
-        faces: What answers for an exchange in place of its documented examples, made from its model.
-        clock: Milliseconds since 1970; this machine's clock unless given.
+        faces: What answers for an exchange in place of its market, made from its model.
+        clock: Milliseconds since 1970; this machine's clock unless given. Signatures, limits, and markets without a seed
+            go by it.
     """
 
     def __init__(
@@ -69,6 +82,10 @@ class Sandbox:
         *exchanges: str,
         specs: Path | str | None = None,
         port: int = 0,
+        seed: int | None = None,
+        examples: bool = False,
+        limits: bool = True,
+        faults: Sequence[str] = (),
         models: Sequence[Exchange] | None = None,
         faces: Mapping[str, Callable[[Exchange], Face]] | None = None,
         clock: Callable[[], int] | None = None,
@@ -77,23 +94,38 @@ class Sandbox:
             from specie.compiler import compile_specs
 
             models = compile_specs(Path(specs) if specs is not None else None, exchanges)
-        makers = faces or {}
-        self._desks = {
-            one.name: Desk(one, makers[one.name](one) if one.name in makers else None)
-            for one in models
-            if not exchanges or one.name in exchanges
-        }
-        self._wanted_port = port
+        self.seed = seed
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._failure: BaseException | None = None
-        self.port = 0
+        self._desks: dict[str, Desk] = {}
+        self._times: dict[str, Virtual] = {}
+        for model in models:
+            if model.name == PREFIX:
+                raise ValueError(f"an exchange cannot be called '{PREFIX}' here: /{PREFIX} is the sandbox's own")
+            if not exchanges or model.name in exchanges:
+                face = faces[model.name](model) if faces and model.name in faces else None
+                if face is None and not examples:
+                    face = self._live(model)
+                self._desks[model.name] = Desk(model, face, limits=limits)
+        self._listener = Listener(self._answer, port)
+        self._faults = Faults()
+        self._refused_s = 0.0
         self.requests: list[Seen] = []
         """Every request that came, in order."""
+        for line in faults:
+            self.fault(line)
+
+    def _live(self, model: Exchange) -> Face | None:
+        if self.seed is None:
+            return live_face(model, now_ms=self._clock(), seed=secrets.randbits(32))
+        virtual = self._times[model.name] = Virtual()
+        return live_face(model, now_ms=virtual.now_ms, seed=self.seed)
 
     # --- what a client needs -----------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before that."""
+        return self._listener.port
 
     @property
     def exchanges(self) -> tuple[str, ...]:
@@ -106,7 +138,12 @@ class Sandbox:
         if server not in desk.servers:
             raise ValueError(f"{exchange} has no server '{server}' here; it has {', '.join(desk.servers)}")
         path = urlsplit(desk.servers[server]).path.rstrip("/")
-        return f"http://127.0.0.1:{self.port}/{exchange}/{server}{path}"
+        return f"http://{HOST}:{self.port}/{exchange}/{server}{path}"
+
+    @property
+    def control_url(self) -> str:
+        """Below this are `/faults`, `/state` and `/check`."""
+        return f"http://{HOST}:{self.port}/{PREFIX}"
 
     @property
     def client_options(self) -> dict[str, Any]:
@@ -115,45 +152,85 @@ class Sandbox:
             raise ValueError("several exchanges are served; say client_options_of(exchange)")
         return self.client_options_of(next(iter(self._desks)))
 
-    def client_options_of(self, exchange: str) -> dict[str, Any]:
-        """What the client of an exchange is made with: `base_url`, and demo credentials."""
+    def client_options_of(self, exchange: str, *, permission: str = "") -> dict[str, Any]:
+        """What the client of an exchange is made with: `base_url`, and demo credentials.
+
+        The demo key may do all. With a permission, such as `view`, it is another key of the same account that has only
+        that one; `permissions_of(exchange)` names them.
+        """
         desk = self._desk(exchange)
-        return {"base_url": {server: self.url(exchange, server) for server in desk.servers}, **desk.credentials}
+        urls = {server: self.url(exchange, server) for server in desk.servers}
+        return {"base_url": urls, **demo_credentials(desk.exchange, permission)}
+
+    def permissions_of(self, exchange: str) -> list[str]:
+        """The permissions that an exchange is documented to ask of keys."""
+        return permissions(self._desk(exchange).exchange)
 
     def _desk(self, exchange: str) -> Desk:
         if exchange not in self._desks:
             raise ValueError(f"{exchange} is not served; there is {', '.join(self._desks)}")
         return self._desks[exchange]
 
+    # --- the books ---------------------------------------------------------------------------------------------------
+
+    def market(self, exchange: str) -> Market | None:
+        """The market behind an exchange, None for one that answers with examples. Look at it between two requests."""
+        return market_of(self._desk(exchange).face)
+
+    def check(self) -> None:
+        """Raise `InvariantBroken` if the books of a market do not balance."""
+        markets = [market for name in self._desks if (market := self.market(name)) is not None]
+        self._listener.do(lambda: [market.check() for market in markets])
+
+    def usage(self, exchange: str) -> list[Usage]:
+        """How many requests came under each of an exchange's limits."""
+        desk = self._desk(exchange)
+        return self._listener.do(lambda: desk.usage)
+
+    # --- what goes wrong ---------------------------------------------------------------------------------------------
+
+    def fault(self, line: str) -> None:
+        """Have something go wrong: `accept-then-timeout`, `status:502 x3 on orders.create`, `clock:+600s`.
+
+        See `specie.sandbox.faults` for all words. Raises `UnknownFault`, which says what is wrong with the line.
+        """
+        fault = parse_fault(line)
+        if fault.exchange and fault.exchange not in self._desks:
+            raise UnknownFault(f"'{line}': {fault.exchange} is not served here{suggest(fault.exchange, self._desks)}")
+        where = [fault.exchange] if fault.exchange else list(self._desks)
+        known = [one.id for name in where for one in self._desks[name].exchange.operations]
+        if fault.operation and fault.operation not in known:
+            hint = suggest(fault.operation, known)
+            raise UnknownFault(f"'{line}': there is no operation {fault.operation}{hint}")
+        if fault.word != "refuse":
+            self._faults.add(fault)
+        elif self.port:
+            self._listener.refuse(fault.span_ms / 1000)
+        else:
+            self._refused_s = fault.span_ms / 1000
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Those that are still to come, with the count that is left."""
+        return tuple(str(fault) for fault in self._faults.pending)
+
+    def clear_faults(self) -> None:
+        """From now on nothing goes wrong."""
+        self._faults.clear()
+        self._listener.open()
+
     # --- its life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Begin to listen; returns when requests are served."""
-        if self._thread is not None:
-            raise RuntimeError("this sandbox is started already")
-        try:
-            importlib.import_module("aiohttp.web")  # only a sandbox that is started needs it
-        except ImportError:
-            raise SandboxUnavailable("the sandbox needs aiohttp: pip install 'specie[sandbox]'") from None
-        ready = threading.Event()
-        self._failure = None
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="specie-sandbox", daemon=True)
-        self._thread.start()
-        ready.wait()
-        if self._failure is not None:
-            self._thread.join()
-            self._thread = None
-            raise SandboxUnavailable(f"cannot listen on 127.0.0.1:{self._wanted_port}: {self._failure}")
+        self._listener.start()
+        if self._refused_s:
+            self._listener.refuse(self._refused_s)
         return self
 
     def close(self) -> None:
         """Stop listening, and end the thread. Closing twice does nothing."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        thread.join()
+        self._listener.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -163,89 +240,74 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _run(self, ready: threading.Event) -> None:
-        try:
-            asyncio.run(self._serve(ready))
-        except OSError as error:
-            self._failure = error
-        finally:
-            ready.set()
-
-    async def _serve(self, ready: threading.Event) -> None:
-        from aiohttp import web
-
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.2)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", self._wanted_port).start()
-            self.port = runner.addresses[0][1]
-            ready.set()
-            await self._stop.wait()
-        finally:
-            await runner.cleanup()
-
     # --- one request -------------------------------------------------------------------------------------------------
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        from aiohttp import web
-
-        body = await request.read()
         # What was signed is the path and query as they came, before anything is decoded or put in order.
         path, _, query = request.raw_path.partition("?")
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        reply = self._judge(Received(request.method, path, query, headers, body))
-        extra = {"Content-Type": reply.content_type, **dict(reply.headers)}
-        return web.Response(status=reply.status, body=reply.body, headers=extra)
-
-    def _judge(self, received: Received) -> Reply:
-        """The reply of the desk that is addressed; what came is noted."""
-        _, exchange, server, *_ = [*received.path.split("/"), "", "", ""]
+        _, exchange, server, *_ = [*path.split("/"), "", "", ""]
+        if exchange == PREFIX:
+            return await deliver(request, control(self, request.method, path, await request.read()), self._clock())
         desk = self._desks.get(exchange)
         if desk is None or server not in desk.servers:
-            places = ", ".join(self.url(name, one) for name, desk in self._desks.items() for one in desk.servers)
-            body = json.dumps({"error": f"nothing is served at {received.path}; there is {places}"})
-            self.requests.append(Seen(received.method, received.path, "", "", "NotFound: no such exchange", 404, False))
-            return Reply(404, body.encode())
-        received.prefix = f"/{exchange}/{server}"
-        judged = desk.handle(server, received, self._clock())
-        verdict = "ok" if judged.refused is None else f"{judged.refused.error}: {judged.refused.message}"
-        path = f"{received.path}?{received.query}" if received.query else received.path
-        seen = Seen(received.method, path, exchange, judged.operation, verdict, judged.reply.status, judged.signed)
-        self.requests.append(seen)
-        return judged.reply
+            return await deliver(request, self._nowhere(request.method, path), self._clock())
+        unread = self._faults.take_unread(exchange)
+        if unread is not None:
+            self.requests.append(Seen(request.method, request.raw_path, exchange, "", "", 0, False, unread.what))
+            return await deliver(request, Reply(0, b""), self._clock(), unread.ending)
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        received = Received(request.method, path, query, headers, await request.read(), f"/{exchange}/{server}")
+        operation = desk.meant(server, received)
+        fault = self._faults.take(exchange, operation)
+        now_ms = self._clock() + self._faults.clock_ms(exchange, operation)
+        judged = self._judge(desk, server, received, now_ms, request.remote or "") if not fault or fault.acts else None
+        reply = judged.reply if judged else Reply(0, b"")
+        if fault is not None and fault.status:
+            reply = _failure(desk, fault, now_ms)
+        elif fault is not None and judged is not None and judged.refused is None:
+            named = next(one for one in desk.exchange.operations if one.id == judged.operation)
+            reply = tampered(reply, fault, desk.exchange, named)
+        self.requests.append(
+            Seen(
+                request.method,
+                request.raw_path,
+                exchange,
+                operation,
+                judged.verdict if judged else "",
+                reply.status,
+                judged.signed if judged else False,
+                fault.what if fault else "",
+            )
+        )
+        if fault is None:
+            return await deliver(request, reply, now_ms)
+        return await deliver(request, reply, now_ms, fault.ending, fault.span_ms)
+
+    def _judge(self, desk: Desk, server: str, received: Received, now_ms: int, address: str) -> Judged:
+        virtual = self._times.get(desk.exchange.name)
+        market_ms = self._clock() if virtual is None else virtual.step()
+        return desk.handle(server, received, now_ms, market_ms=market_ms, address=address)
+
+    def _nowhere(self, method: str, path: str) -> Reply:
+        places = ", ".join(self.url(name, one) for name, desk in self._desks.items() for one in desk.servers)
+        self.requests.append(Seen(method, path, "", "", "NotFound: no such exchange", 404, False))
+        return Reply(404, json.dumps({"error": f"nothing is served at {path}; there is {places}"}).encode())
 
 
-def run(
-    exchanges: Sequence[str] = (),
-    *,
-    specs: Path | None = None,
-    port: int = 0,
-    output: TextIO | None = None,
-    wait: Callable[[], object] | None = None,
-) -> int:
-    """Serve until Ctrl-C, having said where and with which keys; gives the exit status of the command.
-
-    `wait` is what it waits for, if not for Ctrl-C.
-    """
-    out = output or sys.stdout
-    try:
-        sandbox = Sandbox(*exchanges, specs=specs, port=port).start()
-    except SandboxUnavailable as unavailable:
-        print(unavailable, file=sys.stderr)
-        return 1
-    try:
-        for name in sandbox.exchanges:
-            options = sandbox.client_options_of(name)
-            print(name, file=out)
-            for server, url in options.pop("base_url").items():
-                print(f"  {server:<12} {url}", file=out)
-            for credential, value in options.items():
-                print(f"  {credential:<12} {value}", file=out)
-        print("Ctrl-C ends it.", file=out, flush=True)
-        (wait or threading.Event().wait)()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sandbox.close()
-    return 0
+def _failure(desk: Desk, fault: Fault, now_ms: int) -> Reply:
+    """The reply of a `status` fault: up to 501 the exchange's own words, above them those of a gateway before it."""
+    if fault.status < 400:
+        reply = Reply(fault.status, b"")
+    elif fault.status > 501:
+        reply = gateway_page(fault.status)
+    else:
+        errors = desk.exchange.errors
+        named = next((one.error for one in errors.status if int(one.match) == fault.status), "")
+        usual = {408: "RequestTimeout", 409: "ClockSkew", 429: "RateLimited", 500: "ServerError"}
+        refused = Refused(named or usual.get(fault.status, "ApiError"), f"a fault of the sandbox: {fault.what}", status=fault.status)
+        reply = desk.refusal(refused)
+    if fault.retry_after_ms is None:
+        return reply
+    seconds = fault.retry_after_ms // 1000
+    after = http_date(now_ms + fault.retry_after_ms) if fault.retry_date else str(seconds)
+    return attrs.evolve(reply, headers=(*reply.headers, ("Retry-After", after)))

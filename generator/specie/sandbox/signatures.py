@@ -10,80 +10,121 @@ exchange would not see; since a client that does not know of the prefix signs wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import attrs
 
 from specie.compiler.evaluation import decided, evaluate, solve
 from specie.compiler.expressions import Expression
-from specie.compiler.model import Addition, Auth
+from specie.compiler.model import Addition, Auth, Operation
 
+from .demo import Key
 from .values import json_document
 from .wire import FORM, Received, Refused
 
 _CLOCKED = frozenset(("now_ms",))
 
 
-class Signatures:
-    """Judges the signed requests of one exchange, and remembers the last nonce of each key."""
+@attrs.frozen
+class Signer:
+    """Who signed a request: an account, by a key that may do all or what its permissions say."""
 
-    def __init__(self, auth: Auth, credentials: Mapping[str, str]) -> None:
+    account: str
+    permissions: frozenset[str] | None = None
+
+    def may(self, operation: Operation) -> bool:
+        return not operation.permissions or self.permissions is None or bool(self.permissions & {*operation.permissions})
+
+
+class Signatures:
+    """Judges the signed requests of one exchange, whose only account has all the keys, and remembers their nonces."""
+
+    def __init__(self, auth: Auth, keys: Sequence[Key]) -> None:
         self._auth = auth
         optional = {one.name for one in auth.credentials if not one.required}
         # What an account may lack, a client may say as it likes: no document says that it is checked.
-        self._credentials = {name: value for name, value in credentials.items() if name not in optional}
-        self._keys = [expression.text for _, expression in auth.headers if expression.text in self._credentials]
-        self._nonces: dict[str, int] = {}
+        self._keys = [
+            attrs.evolve(one, credentials={name: text for name, text in one.credentials.items() if name not in optional})
+            for one in keys
+        ]
+        named = set(self._keys[0].credentials)
+        self._carriers = [(header, expression.text) for header, expression in auth.headers if expression.text in named]
+        self._account = self._name(self._keys[0])
+        self._nonces: dict[str, _Nonces] = {}
 
     def carried(self, received: Received) -> bool:
         """Whether a request bears a header of the signature."""
         return any(received.header(name) is not None for name, _ in self._auth.headers)
 
-    def check(self, received: Received, now_ms: int) -> str:
-        """The key that signed a request well; or `Refused`."""
+    def check(self, received: Received, now_ms: int) -> Signer:
+        """Who signed a request well; or `Refused`."""
         came = {name: received.header(name) for name, _ in self._auth.headers}
         for name, expression in self._auth.headers:
             if came[name] is None and not expression.optional and not self._maybe_absent(expression):
                 raise Refused("AuthenticationFailed", f"a request header is lacking: {name}")
-            if expression.text in self._keys and came[name] != self._credentials[expression.text]:
-                raise Refused("AuthenticationFailed", f"a request header has a bad value: the key in {name} is unknown")
+        key = self._key(came)
         paths = dict.fromkeys((received.path, received.real_path))
         if not any("path" in step.expression.names for step in self._auth.steps):
             paths = {received.path: None}
-        known = self._recover(list(paths), came, received, now_ms)
+        known = self._recover(key, list(paths), came, received, now_ms)
         nonce = known.get("nonce")
-        key = "|".join(self._credentials[name] for name in self._keys)
         if isinstance(nonce, int):
-            self._remember(key, nonce)
-        return key
+            self._nonces.setdefault(self._name(key), _Nonces(self._auth.nonce)).use(nonce)
+        return Signer(self._account, key.permissions)
+
+    def _key(self, came: Mapping[str, str | None]) -> Key:
+        """The key that the headers name; the first, if none of them names one."""
+        fitting = self._keys
+        for header, credential in self._carriers:
+            fitting = [one for one in fitting if one.credentials[credential] == came[header]]
+            if not fitting:
+                message = f"a request header has a bad value: the key in {header} is unknown"
+                raise Refused("AuthenticationFailed", message)
+        return fitting[0]
+
+    def _name(self, key: Key) -> str:
+        return "|".join(key.credentials[credential] for _, credential in self._carriers)
 
     def _recover(
-        self, paths: list[str], came: Mapping[str, str | None], received: Received, now_ms: int
+        self, key: Key, paths: list[str], came: Mapping[str, str | None], received: Received, now_ms: int
     ) -> dict[str, Any]:
         """What is known in the end, by the first of the paths with which the signature fits."""
         try:
-            return _Recovery(self._auth, self._given(received, paths[0]), now_ms).run(came, received)
+            return _Recovery(self._auth, self._given(key, received, paths[0]), now_ms).run(came, received)
         except Refused:
             if len(paths) == 1:
                 raise
-        return self._recover(paths[1:], came, received, now_ms)
+        return self._recover(key, paths[1:], came, received, now_ms)
 
-    def _given(self, received: Received, path: str) -> dict[str, Any]:
+    def _given(self, key: Key, received: Received, path: str) -> dict[str, Any]:
         fields = received.fields if received.content_type == FORM else []
         request = {"method": received.method, "path": path, "query": received.query, "body": received.text}
-        return {**self._credentials, **request, "fields": fields}
+        return {**key.credentials, **request, "fields": fields}
 
     def _maybe_absent(self, expression: Expression) -> bool:
         """Whether a header that names a step may be absent because the step may."""
         steps = {step.name: step.expression.optional for step in self._auth.steps}
         return steps.get(expression.text, False)
 
-    def _remember(self, key: str, nonce: int) -> None:
-        last = self._nonces.get(key)
-        if nonce <= 0 or (last is not None and nonce <= last):
-            raise Refused("InvalidNonce", f"the nonce {nonce} is not greater than the last one, {last or 0}")
-        self._nonces[key] = nonce
+
+@attrs.define
+class _Nonces:
+    """The nonces that a key has used: none twice, and where the spec says so, none below the last."""
+
+    rule: Literal["unique", "increasing"]
+    last: int = 0
+    used: set[int] = attrs.field(factory=set[int])
+
+    def use(self, nonce: int) -> None:
+        if self.rule == "increasing":
+            if nonce <= self.last:
+                raise Refused("InvalidNonce", f"the nonce {nonce} is not greater than the last one, {self.last}")
+            self.last = nonce
+        elif nonce in self.used:
+            raise Refused("InvalidNonce", f"the nonce {nonce} was used before")
+        else:
+            self.used.add(nonce)
 
 
 @attrs.define

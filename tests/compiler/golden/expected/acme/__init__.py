@@ -36,22 +36,23 @@ __all__ = [
     "TradeList",
 ]
 
-_MODULES = {
-    "client": ("Acme", "AsyncAcme"),
-    "market": ("AsyncMarket", "Book", "Level", "Market", "Status", "Ticker", "Trade", "TradeList"),
-    "orders": ("AsyncOrders", "BatchOrder", "Order", "OrderType", "Orders"),
-    "types": ("Side",),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+# Names are imported when they are first asked for, so that importing the package costs what is used of it. Type checkers
+# see the real imports alone, and so know a misspelt name.
+if not TYPE_CHECKING:
+    _MODULES = {
+        "client": ("Acme", "AsyncAcme"),
+        "market": ("AsyncMarket", "Book", "Level", "Market", "Status", "Ticker", "Trade", "TradeList"),
+        "orders": ("AsyncOrders", "BatchOrder", "Order", "OrderType", "Orders"),
+        "types": ("Side",),
+    }
+    _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for, so that importing the package costs what is used of it."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

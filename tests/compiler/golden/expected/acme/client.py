@@ -88,6 +88,7 @@ class Acme(Client):
 
     Assumed: Nothing was tried.
     Assumed: The service is made up.
+    Assumed: Pair: In capitals.
     Assumed: server charts: It keeps the same limits.
     Conflict: The page says spot, its title says margin.
 
@@ -181,21 +182,7 @@ class AsyncAcme(AsyncClient):
         nonces: NonceSource | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """Nothing is sent until an operation is called.
-
-        Args:
-            api_key: Sent as it is.
-            api_secret: Signs; never sent.
-            identity: E-mail address of the account. Optional.
-            expire_after: Milliseconds after which the exchange must drop the call. At least 1. Such as `5000`.
-            agent: Named in its log. 1 to 20 characters.
-            base_url: Where the exchange is, instead of where its spec says; a mapping says it for each server.
-            timeout: Seconds for connecting and for reading.
-            clock: Gives the time in milliseconds since 1970.
-            retries: How often reads are tried again, and how patiently; effects never are.
-            nonces: Where nonces come from; shared by all clients of the process unless given.
-            session: Carries the calls; it is not closed with the client.
-        """
+        """Takes what `Acme` takes; only the session is another one."""
         super().__init__(
             EXCHANGE,
             Credentials(

@@ -111,7 +111,7 @@ class Ticker(Model):
     """
 
     symbol: str
-    """A market. Assumed: In capitals."""
+    """A market."""
     last_price: Decimal = wire("lastPrice")
     status: Status
     updated: Millis
@@ -218,7 +218,7 @@ class Market(Group):
         Deprecated: Say tickers instead.
 
         Args:
-            pair: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            pair: A market. 3 to 20 characters. Such as `BTC_USD`.
             depth: Prices on each side. The exchange assumes 5.
 
         Assumed: It is not cached.
@@ -246,7 +246,7 @@ class Market(Group):
         """Open orders of a market.
 
         Args:
-            symbol: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            symbol: A market. 3 to 20 characters. Such as `BTC_USD`.
 
         Returns:
             The book at once.
@@ -272,7 +272,7 @@ class Market(Group):
         """All trades of a market.
 
         Args:
-            symbol: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            symbol: A market. 3 to 20 characters. Such as `BTC_USD`.
             offset: 0 is sent unless given.
             limit: 1 to 1000. The exchange assumes 100.
 
@@ -317,7 +317,7 @@ class AsyncMarket(AsyncGroup):
         Deprecated: Say tickers instead.
 
         Args:
-            pair: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            pair: A market. 3 to 20 characters. Such as `BTC_USD`.
             depth: Prices on each side. The exchange assumes 5.
 
         Assumed: It is not cached.
@@ -345,7 +345,7 @@ class AsyncMarket(AsyncGroup):
         """Open orders of a market.
 
         Args:
-            symbol: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            symbol: A market. 3 to 20 characters. Such as `BTC_USD`.
 
         Returns:
             The book at once.
@@ -371,7 +371,7 @@ class AsyncMarket(AsyncGroup):
         """All trades of a market.
 
         Args:
-            symbol: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            symbol: A market. 3 to 20 characters. Such as `BTC_USD`.
             offset: 0 is sent unless given.
             limit: 1 to 1000. The exchange assumes 100.
 

@@ -65,7 +65,7 @@ class BatchOrder(Model):
     """
 
     pair: str = wire("market", length="3..20")
-    """A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals."""
+    """A market. 3 to 20 characters. Such as `BTC_USD`."""
     type: OrderType | None = wire(default=None, send="LIMIT")
     """How an order is priced. LIMIT is sent unless given."""
     kind: Literal["batch"] | None = wire(default=None, type=str, send="batch", choices=("batch",))
@@ -182,7 +182,7 @@ class Orders(Group):
         """Place an order.
 
         Args:
-            pair: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            pair: A market. 3 to 20 characters. Such as `BTC_USD`.
             side: Side of an order.
             type: How an order is priced.
             amount: In base currency. Above 0.
@@ -303,7 +303,7 @@ class AsyncOrders(AsyncGroup):
         """Place an order.
 
         Args:
-            pair: A market. 3 to 20 characters. Such as `BTC_USD`. Assumed: In capitals.
+            pair: A market. 3 to 20 characters. Such as `BTC_USD`.
             side: Side of an order.
             type: How an order is priced.
             amount: In base currency. Above 0.

@@ -1,0 +1,61 @@
+"""The market behind an exchange: which exchanges have one, how it is made, and which time it has."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import cast
+
+from specie.compiler.model import Exchange
+
+from .faces import Call, Examples, Face
+from .market import Market
+from .wire import Reply
+
+START_MS = 1_700_000_000_000
+"""When a seeded market opens: 14 November 2023, 22:13:20 UTC."""
+STEP_MS = 1_000
+"""How much time goes by in it from one request to the next."""
+
+
+class Virtual:
+    """The time of a seeded market: it goes by with requests, and stands still without."""
+
+    def __init__(self) -> None:
+        self.now_ms = START_MS
+
+    def step(self) -> int:
+        self.now_ms += STEP_MS
+        return self.now_ms
+
+
+def live_face(exchange: Exchange, *, now_ms: int, seed: int) -> Face | None:
+    """The face of a living market, if there is one of that name: `specie.sandbox.faces.<exchange>.face`."""
+    name = f"{__package__}.faces.{exchange.name}"
+    if importlib.util.find_spec(name) is None:
+        return None
+    make = getattr(importlib.import_module(name), "face", None)
+    return None if make is None else WithExamples(cast("Callable[..., Face]", make)(exchange, now_ms=now_ms, seed=seed), exchange)
+
+
+class WithExamples:
+    """A living face, and the documented examples for operations that it does not know.
+
+    So an endpoint that is added to a spec is served from its example, until somebody gives it life.
+    """
+
+    def __init__(self, live: Face, exchange: Exchange) -> None:
+        self.market = market_of(live)
+        self._live = live
+        self._examples = Examples(exchange)
+
+    def answer(self, call: Call) -> Reply:
+        known = hasattr(self._live, call.operation.id.replace(".", "_"))
+        return (self._live if known else self._examples).answer(call)
+
+
+def market_of(face: Face) -> Market | None:
+    """The market behind a face, if it has one."""
+    found = getattr(face, "market", None)
+    return found if isinstance(found, Market) else None

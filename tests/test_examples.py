@@ -1,0 +1,191 @@
+"""The documented examples, value by value: nothing is overlooked, no digit lost, no unit mistaken."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum as PythonEnum
+from typing import Any
+
+import pytest
+from support.calls import arguments, call, connected, example, operations
+from support.replies import Site, parsed, sites
+from support.stubs import Answer, Wire
+
+from specie.compiler.model import Exchange, KeyedBy, ListOf, MapOf, Model, Operation, Ref
+from specie.runtime import utc_exact, utc_iso, utc_millis, utc_seconds
+
+every_operation = pytest.mark.parametrize(("exchange", "operation"), operations())
+
+UNACCOUNTED: dict[str, dict[str, str]] = {}
+"""JSON paths (with `[]` for any index) that no field takes, by operation, and why that is right."""
+
+CROSSED = {
+    "bibox.market.order_book": "The page shows one level, three times over, on both sides.",
+    "bitopro.market.order_book": "The page shows the same level on both sides.",
+}
+"""Books of documented examples whose best bid is not below the best ask, and why that is no mistake of ours."""
+
+DATED = {
+    "bibox.Ticker.time": "The page has 123456 here, which it calls a number of trades; recorded replies hold a time.",
+}
+"""Fields of documented examples with a time before the first block, and why."""
+
+UTC_OF: dict[str, Any] = {
+    "millis": utc_millis,
+    "seconds": utc_seconds,
+    "exact_seconds": utc_exact,
+    "iso_time": utc_iso,
+}
+FIRST_BLOCK = datetime(2009, 1, 3, tzinfo=UTC)
+LATEST = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def decoded(exchange: Exchange, operation: Operation) -> tuple[Any, list[Site], list[str]]:
+    """The result, each of its values, and the paths that no field took."""
+    text = example(exchange, operation)
+    wire = Wire(Answer(text))
+    with connected(exchange, "blocking", wire) as client, client.capture() as replies:
+        result = call(client, operation, arguments(exchange, operation))
+    return result, list(sites(exchange, operation, parsed(text), result)), replies[0].unaccounted()
+
+
+def anywhere(path: str) -> str:
+    return re.sub(r"\[[0-9]+\]", "[]", path)
+
+
+@every_operation
+def test_nothing_is_overlooked(exchange: Exchange, operation: Operation) -> None:
+    _, _, left = decoded(exchange, operation)
+    explained = UNACCOUNTED.get(f"{exchange.name}.{operation.id}", {})
+    assert {anywhere(path) for path in left} == set(explained)
+
+
+@every_operation
+def test_every_digit_is_kept(exchange: Exchange, operation: Operation) -> None:
+    _, found, _ = decoded(exchange, operation)
+    for site in found:
+        if site.scalar in ("decimal", "exact_seconds") and site.value is not None:
+            assert type(site.value) is Decimal, site.shown
+            assert site.value.as_tuple() == Decimal(str(site.raw)).as_tuple(), site.shown
+
+
+@every_operation
+def test_every_id_and_count_is_what_was_sent(exchange: Exchange, operation: Operation) -> None:
+    _, found, _ = decoded(exchange, operation)
+    for site in found:
+        if site.raw is None or site.raw == "":
+            assert site.value is None or not site.required or site.value == site.raw, site.shown
+        elif site.scalar in ("str", "id", "int", "millis", "seconds", "iso_time"):
+            assert str(site.value) == str(site.raw), site.shown
+        elif site.scalar == "bool":
+            assert site.value is (str(site.raw).lower() in ("1", "true")), site.shown
+
+
+@every_operation
+def test_every_enum_value_is_known(exchange: Exchange, operation: Operation) -> None:
+    _, found, _ = decoded(exchange, operation)
+    for site in found:
+        if isinstance(site.value, PythonEnum):
+            assert getattr(site.value, "is_known", False), f"{site.shown}: {site.value!r}"
+            assert str(site.value.value) == str(site.raw)
+
+
+@every_operation
+def test_no_time_is_of_another_age(exchange: Exchange, operation: Operation) -> None:
+    """A unit that is mistaken by a thousand shows as 1970, or as the year 50000."""
+    _, found, _ = decoded(exchange, operation)
+    for site in found:
+        if site.scalar in UTC_OF and site.value is not None and f"{exchange.name}.{site.owner}" not in DATED:
+            when = UTC_OF[site.scalar](site.value)
+            assert when.tzinfo is UTC, site.shown
+            assert FIRST_BLOCK < when < LATEST, f"{site.shown}: {when}"
+
+
+@every_operation
+def test_times_have_a_property_beside_them(exchange: Exchange, operation: Operation) -> None:
+    result, _, _ = decoded(exchange, operation)
+    kind: Any = operation.returns.type
+    while isinstance(kind, ListOf | MapOf | KeyedBy):
+        kind = kind.value if isinstance(kind, MapOf) else kind.item
+        result = next(iter(result.values() if isinstance(result, dict) else result), None)
+    if result is None or not isinstance(kind, Ref) or not isinstance(model := exchange.named[kind.name], Model):
+        return
+    for field in model.fields:
+        if getattr(field.type, "name", "") in UTC_OF:
+            value = getattr(result, field.name)
+            expected = None if value is None else UTC_OF[field.type.name](value)  # type: ignore[union-attr]
+            assert getattr(result, f"{field.name}_utc") == expected
+
+
+def books(result: Any) -> list[Any]:
+    """The result, if it is a book of which the documents say what its levels hold."""
+    levels = [*getattr(result, "bids", ()), *getattr(result, "asks", ())]
+    return [result] if levels and all(hasattr(level, "price") for level in levels) else []
+
+
+@pytest.mark.parametrize(("exchange", "operation"), operations(lambda _, one: "book" in one.name))
+def test_bids_lie_below_asks(exchange: Exchange, operation: Operation) -> None:
+    result, _, _ = decoded(exchange, operation)
+    assert result.bids
+    assert result.asks
+    if not books(result):
+        return
+    book = result
+    assert book.bids
+    assert book.asks
+    bids, asks = ([level.price for level in side] for side in (book.bids, book.asks))
+    in_order = max(bids) < min(asks)
+    assert in_order is (f"{exchange.name}.{operation.id}" not in CROSSED)
+    if in_order:
+        assert bids == sorted(bids, reverse=True)
+        assert asks == sorted(asks)
+    assert all(level.price > 0 for level in (*book.bids, *book.asks))
+
+
+def test_every_exchange_has_a_book() -> None:
+    with_books = {param.values[0].name for param in operations(lambda _, one: "book" in one.name)}
+    assert with_books == {param.values[0].name for param in operations()}
+
+
+def test_the_tables_above_name_what_there_is() -> None:
+    ids = {param.id for param in operations()}
+    assert {*UNACCOUNTED, *CROSSED} <= ids
+    owners = {f"{param.values[0].name}.{site.owner}" for param in operations() for site in decoded(*param.values)[1]}
+    assert set(DATED) <= owners
+
+
+def test_the_examples_show_most_of_what_the_models_have() -> None:
+    """A field that no example shows is proved by nothing; there may be few of them."""
+    shown: Counter[str] = Counter()
+    for param in operations():
+        shown.update(site.owner for site in decoded(*param.values)[1])
+    for exchange in {param.values[0].name: param.values[0] for param in operations()}.values():
+        fields = [
+            f"{model.name}.{field.name}"
+            for model in exchange.named.values()
+            if isinstance(model, Model) and model.received and not model.sent
+            for field in model.fields
+            if field.required
+        ]
+        keys = {f"{one.item.name}.{one.key}" for one in _keyed(exchange)}
+        assert not [one for one in fields if not shown[one] and one not in keys]
+
+
+def _keyed(exchange: Exchange) -> list[KeyedBy]:
+    found: list[KeyedBy] = []
+
+    def walk(kind: Any) -> None:
+        if isinstance(kind, KeyedBy):
+            found.append(kind)
+        elif isinstance(kind, ListOf | MapOf):
+            walk(kind.value if isinstance(kind, MapOf) else kind.item)
+
+    for operation in exchange.operations:
+        walk(operation.returns.type)
+    for model in exchange.named.values():
+        for field in model.fields if isinstance(model, Model) else ():
+            walk(field.type)
+    return found
