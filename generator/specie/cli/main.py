@@ -73,6 +73,16 @@ def _parser() -> argparse.ArgumentParser:
 
     sandbox = verb("sandbox", "Serve exchanges on this machine, from their specs.", "which to serve (default: all)")
     sandbox.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
+    sandbox.add_argument("--seed", type=int, metavar="N", help="the same markets each time, moved on by requests alone")
+    sandbox.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="what goes wrong, such as 'status:502 x3 on orders.create'; again for another one; 'list' shows all",
+    )
+    sandbox.add_argument("--examples", action="store_true", help="answer with the documented examples, and no market")
+    sandbox.add_argument("--no-limits", action="store_true", help="refuse nobody for asking too often")
     sandbox.set_defaults(run=_sandbox)
 
     demo = verbs.add_parser("demo", help="See all clients at work against the sandbox.")
@@ -129,8 +139,20 @@ def _list(options: argparse.Namespace) -> int:
 
 def _sandbox(options: argparse.Namespace) -> int:
     from specie.sandbox import run
+    from specie.sandbox.faults import vocabulary
 
-    return run(options.exchanges, specs=options.specs, port=options.port)
+    if "list" in options.fault:
+        print(vocabulary())
+        return 0
+    return run(
+        options.exchanges,
+        specs=options.specs,
+        port=options.port,
+        seed=options.seed,
+        faults=options.fault,
+        examples=options.examples,
+        limits=not options.no_limits,
+    )
 
 
 def _demo(_: argparse.Namespace) -> int:
