@@ -34,4 +34,4 @@ generate: $(READY)
 	$(BIN)/specie generate
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-others .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from support.calls import BODIES, arguments, call, connected, example, operations, python_type
-from support.replay import ROOT, exchanges
+from support.replay import NOW_MS, exchanges
 from support.replies import parsed, sites
 
 import specie.runtime
 from specie.compiler.model import Enum, Exchange, KeyedBy, ListOf, MapOf, Operation, Plain, Ref
-from specie.runtime import ApiError, AuthenticationFailed, Nonces, NotFound
+from specie.runtime import ApiError, AuthenticationFailed, NotFound
 from specie.sandbox import Sandbox, Seen
 
 both_bodies = pytest.mark.parametrize("body", BODIES)
@@ -33,13 +33,13 @@ PYTHON |= {"millis": int, "seconds": int, "iso_time": str}
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(models=list(exchanges().values()), specs=ROOT / "specs") as one:
+    with Sandbox(models=list(exchanges().values()), examples=True, limits=False, clock=lambda: NOW_MS) as one:
         yield one
 
 
 def options(sandbox: Sandbox, exchange: Exchange, **more: Any) -> dict[str, Any]:
-    """The machine's own clock and nonces, since the sandbox remembers those it saw."""
-    return {**sandbox.client_options_of(exchange.name), "clock": None, "nonces": None, **more}
+    """The sandbox's clock, and the nonces of the process, since the sandbox remembers those it saw."""
+    return {**sandbox.client_options_of(exchange.name), "clock": lambda: NOW_MS, "nonces": None, **more}
 
 
 def assert_typed(exchange: Exchange, kind: Any, value: Any) -> None:
@@ -163,7 +163,7 @@ def test_an_order_is_placed_and_cancelled(exchange: Exchange, body: str, sandbox
     by_id = {one.id: one for one in exchange.operations}
     create, cancel = by_id["orders.create"], by_id["orders.cancel"]
     before = len(sandbox.requests)
-    with connected(exchange, body, **options(sandbox, exchange, nonces=Nonces())) as client:
+    with connected(exchange, body, **options(sandbox, exchange)) as client:
         receipt = call(client, create, arguments(exchange, create))
         name = next(one.name for one in cancel.parameters if one.name in ("order_id", "id"))
         cancelled = call(client, cancel, {**arguments(exchange, cancel), name: order_id_of(receipt)})

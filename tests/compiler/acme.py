@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ def rendered(specs: Path = SPECS) -> dict[str, str]:
 
 
 @contextmanager
-def imported(root: Path, package: str) -> Iterator[ModuleType]:
+def imported(root: Path, package: str) -> Generator[ModuleType]:
     """A generated package, imported from `root` and forgotten afterwards."""
     sys.path.insert(0, str(root))
     try:

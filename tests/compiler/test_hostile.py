@@ -191,7 +191,9 @@ def run(printed: dict[str, str], folder: Path) -> None:
     with imported(folder, "acme") as package:
         for path in printed:
             if path.endswith(".py"):
-                importlib.import_module("acme." + path.removesuffix(".py").partition("/")[2].replace("__init__", "client"))
+                importlib.import_module(
+                    "acme." + path.removesuffix(".py").partition("/")[2].replace("__init__", "client")
+                )
         for name in package.__all__:
             assert getattr(package, name).__doc__
     assert "SPECIE_CANARY" not in os.environ
@@ -241,7 +243,14 @@ def hostile(text: str) -> Callable[[int, Spot], str]:
 def test_many_spots_take_any_text() -> None:
     kinds = {spot.kind for _, spot in free()}
     assert len(free()) > 120
-    assert {"/doc", "/types/*/doc", "/endpoints/*/doc", "/auth/doc", "/errors/texts/*/assumed", "/docs/version"} <= kinds
+    assert {
+        "/doc",
+        "/types/*/doc",
+        "/endpoints/*/doc",
+        "/auth/doc",
+        "/errors/texts/*/assumed",
+        "/docs/version",
+    } <= kinds
     assert {"/types/*/fields/*/wire", "/endpoints/*/see", "/auth/options/*/doc"} <= kinds
 
 

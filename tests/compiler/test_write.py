@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specie.compiler import write as module
 from specie.compiler.write import LIST, Changes, ForeignFile, compare, write
 
 FILES = {"acme/__init__.py": "a = 1\n", "acme/orders.py": "b = 2\n", "acme/sub/deep.py": "c = 3\n", "other/x.py": ""}
@@ -129,7 +128,7 @@ def test_cut_off_midway_the_next_run_goes_on(tmp_path: Path, monkeypatch: pytest
             raise KeyboardInterrupt
         replaced(source, target)
 
-    monkeypatch.setattr(module.os, "replace", failing)
+    monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(KeyboardInterrupt):
         write(new, tmp_path)
     monkeypatch.undo()

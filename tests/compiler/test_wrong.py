@@ -27,7 +27,9 @@ docs: {base: https://docs.acme.example/}
 
 def files_of(case: Path) -> dict[str, str]:
     text = case.read_text(encoding="utf-8")
-    _, *parts = re.split(r"^#: ?(.*)\n", text, flags=re.MULTILINE) if text.startswith("#:") else ("", "market.yaml", text)
+    _, *parts = (
+        re.split(r"^#: ?(.*)\n", text, flags=re.MULTILINE) if text.startswith("#:") else ("", "market.yaml", text)
+    )
     files = {name: part for name, part in zip(parts[::2], parts[1::2], strict=True) if name}
     # A case without an exchange says so by a last, nameless file.
     return files if "" in parts[::2] else {"exchange.yaml": EXCHANGE, **files}
@@ -56,7 +58,9 @@ def test_complaint(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_complaints_stand_in_order_of_place_and_each_once(case: Path) -> None:
-    said = re.findall(r"^(\S+):(\d+):(\d+) (E\d+) (.*)$", case.with_suffix(".txt").read_text(encoding="utf-8"), re.MULTILINE)
+    said = re.findall(
+        r"^(\S+):(\d+):(\d+) (E\d+) (.*)$", case.with_suffix(".txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
     places = [(file, int(line), int(column)) for file, line, column, _, _ in said]
     assert places == sorted(places)
     assert len(set(said)) == len(said) > 0

@@ -33,6 +33,7 @@ ACME = {
             signature: hex(hmac_sha256(api_secret, payload + method + path + query + body))
             expires: now_ms + expire_after
           headers: {X-Key: api_key, X-Payload: payload, X-Sign: signature, X-Expires: expires}
+          nonce: increasing
         errors:
           message: [message, error]
           code: error
@@ -185,6 +186,7 @@ FORMICA = {
           adds: {form: {nonce: nonce}}
           steps: {signature: "hex(hmac_sha512(api_secret, body))"}
           headers: {Key: api_key, Sign: signature}
+          nonce: increasing
         errors: {message: error}
     """,
     "account.yaml": """

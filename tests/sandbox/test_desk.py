@@ -9,6 +9,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+import attrs
 import pytest
 
 from specie.compiler.model import Exchange
@@ -384,6 +385,17 @@ def test_the_nonce_grows(desk: Desk) -> None:
     # A call that is refused before does not use its nonce up.
     assert cancel(desk, nonce=9, secret="wrong").refused is not None
     assert cancel(desk, nonce=6).refused is None
+
+
+def test_a_nonce_that_need_only_be_new(acme: Exchange) -> None:
+    auth = acme.auth
+    assert auth is not None
+    desk = Desk(attrs.evolve(acme, auth=attrs.evolve(auth, nonce="unique")))
+    assert [cancel(desk, nonce=nonce).refused for nonce in (5, 4, 6)] == [None] * 3
+    again = cancel(desk, nonce=4)
+    assert again.refused is not None
+    assert again.refused.error == "InvalidNonce"
+    assert shape(again) == (401, {"message": "nonce too small"})
 
 
 def test_a_public_call_needs_no_signature_but_a_signed_one_is_seen(desk: Desk) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 import pytest
 
+from specie.cli import main
 from specie.compiler.model import Exchange
 from specie.sandbox import Sandbox, SandboxUnavailable, run
 
 pytest.importorskip("aiohttp")
+
+SPECS = Path(__file__).parents[2] / "specs"
 
 
 def get(
@@ -115,6 +119,13 @@ def test_without_aiohttp_it_says_what_to_install(acme: Exchange, monkeypatch: py
         Sandbox(models=[acme]).start()
 
 
+def told(*exchanges: str, **options: Any) -> list[str]:
+    """What the command says when it starts."""
+    said = io.StringIO()
+    assert run(exchanges, output=said, wait=lambda: None, **options) == 0
+    return said.getvalue().splitlines()
+
+
 def test_the_command_says_where_and_with_which_keys(acme_folder: Path) -> None:
     said = io.StringIO()
     asked: list[Any] = []
@@ -127,6 +138,36 @@ def test_the_command_says_where_and_with_which_keys(acme_folder: Path) -> None:
     assert run([], specs=acme_folder.parent, output=said, wait=wait) == 0
     assert asked == [200]
     lines = said.getvalue().splitlines()
-    assert lines[0] == "acme"
-    assert "demo-acme-api-secret" in said.getvalue()
+    assert lines[0] == "Acme, answers with its documents' examples"
+    assert "  api_secret   demo-acme-api-secret" in lines
     assert lines[-1] == "Ctrl-C ends it."
+
+
+def test_the_command_tells_of_markets_keys_and_faults() -> None:
+    lines = told("bibox", "bitopro", specs=SPECS, seed=3, faults=["status:502 x3 on orders.create", "clock:+5s"])
+    assert lines[0].startswith("Bibox, a living market, seed 3: BTC_USDT, ")
+    assert "  with a key that may only view" in lines
+    assert "    api_key      demo-bibox-view-api-key" in lines
+    assert any(line.startswith("BitoPro, a living market, seed 3: BTC_TWD, ") for line in lines)
+    assert lines[-3] == "Faults to come: status:502 x3 on orders.create, clock:+5s"
+    assert "/control/faults, /state and /check" in lines[-2]
+    assert "examples" in told("bitopro", specs=SPECS, examples=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [("accept-then-timout", "did you mean 'accept-then-timeout'?"), ("reset on orders.creat", "did you mean 'orders.")],
+)
+def test_the_command_with_a_fault_that_is_none(fault: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "bitopro", "--specs", str(SPECS), "--fault", fault]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_lists_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "--fault", "list"]) == 0
+    assert "accept-then-timeout" in capsys.readouterr().out
+
+
+def test_control_is_a_name_of_the_sandbox(acme: Exchange) -> None:
+    with pytest.raises(ValueError, match="an exchange cannot be called 'control' here"):
+        Sandbox(models=[attrs.evolve(acme, name="control")])

@@ -49,7 +49,8 @@ class Living:
 def living(name: str, face: Callable[..., LiveFace], body: str) -> Iterator[Living]:
     """A story with the client of an exchange, `blocking` or `asyncio`.
 
-    In the end the market must be sound, and every reply must have been taken to its last field.
+    Its clock stands still between two calls, so rate limits are not enforced. In the end the market must be sound, and
+    every reply must have been taken to its last field.
     """
     clock = [NOW_MS]
     made: list[LiveFace] = []
@@ -60,7 +61,7 @@ def living(name: str, face: Callable[..., LiveFace], body: str) -> Iterator[Livi
 
     with ExitStack() as stack:
         sandbox = stack.enter_context(
-            Sandbox(name, models=[exchanges()[name]], faces={name: make}, clock=lambda: clock[0])
+            Sandbox(name, models=[exchanges()[name]], faces={name: make}, clock=lambda: clock[0], limits=False)
         )
         options = {**sandbox.client_options, "clock": lambda: clock[0], "nonces": Nonces()}
         if body == "blocking":

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from vcr import VCR
+from vcr.request import Request
+
 from specie.compiler import compile_specs
 from specie.compiler.model import Exchange, Operation
 from specie.runtime import Nonces
 from specie.sandbox import Sandbox, demo_credentials
-from vcr import VCR
-from vcr.request import Request
 
 from .bodies import Blocking
 
@@ -166,7 +167,7 @@ def replayed(exchange: Exchange, operation: Operation, body: str) -> Iterator[An
     }
     if RECORDING and body == "blocking":
         with (
-            Sandbox(exchange.name, specs=ROOT / "specs", clock=lambda: NOW_MS) as sandbox,
+            Sandbox(exchange.name, specs=ROOT / "specs", examples=True, limits=False, clock=lambda: NOW_MS) as sandbox,
             open_cassette(path, exchange, label, sandbox),
             client_class(exchange.name)(**options(exchange), base_url=sandbox.client_options["base_url"]) as client,
         ):

@@ -55,7 +55,7 @@ def served(name: str, body: str, answer: Callable[[Call], Any], **options: Any) 
     """A client of an exchange, blocking or asyncio, answered by a function. It tries nothing twice unless told so."""
     exchange: Exchange = exchanges()[name]
     face = Played(answer)
-    with Sandbox(name, models=[exchange], faces={name: lambda _: face}) as sandbox:
+    with Sandbox(name, models=[exchange], faces={name: lambda _: face}, limits=False) as sandbox:
         # Nonces of its own: those of the process would remember a clock that some other test has set forward.
         given = {**sandbox.client_options, "retries": 0, "nonces": Nonces(), **options}
         if body == "blocking":

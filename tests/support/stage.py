@@ -46,7 +46,9 @@ class Stage:
         self.name = exchange
         self.script = Script(_unasked)
         model = exchanges()[exchange]
-        self.sandbox = Sandbox(exchange, models=[model], faces={exchange: lambda _model: self}, clock=lambda: NOW_MS)
+        self.sandbox = Sandbox(
+            exchange, models=[model], faces={exchange: lambda _model: self}, limits=False, clock=lambda: NOW_MS
+        )
         self.nonces = Nonces()  # one for all clients: the sandbox remembers the last nonce of the key
 
     def answer(self, call: Call) -> Reply:

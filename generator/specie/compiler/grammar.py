@@ -13,6 +13,7 @@ from typing import TypeAlias
 import attrs
 
 from .diagnostics import Complaints, Place, suggest
+from .names import CASES
 from .source import Entry, Mapping, Node, Scalar, Sequence
 
 
@@ -284,7 +285,7 @@ EXCHANGE_FILE = Record(
             ),
         ),
         "docs": Record("docs", {"base": Text("an address"), "version": Text("a version")}, required=("base",)),
-        "case": Words(("snake", "camel", "pascal", "upper")),
+        "case": Words(CASES),
         "query": Words(("sorted", "declared")),
         "envelope": Record("envelope", {"result": KEY_PATH, "ok": Names("a key", r".+", LITERAL)}),
         "environment": Text("a prefix", CONSTANT),

@@ -19,30 +19,22 @@ PRINTED = frozenset(
 # Inside a printed class these stand in annotations, or before and behind fields; a member of the same name hides them.
 SPOKEN = frozenset(
     {
-        "bool",
-        "datetime",
-        "dict",
-        "float",
-        "int",
-        "list",
-        "property",
-        "str",
-        "wire",
-        "utc_exact",
-        "utc_iso",
-        "utc_millis",
+        "bool", "datetime", "dict", "float", "int", "list", "property", "str", "wire",
+        "utc_exact", "utc_iso", "utc_millis", "utc_seconds",
     }
-    | {"utc_seconds"}
-)
+)  # fmt: skip
 
 # What every client has beside its groups, and what its constructor speaks of.
 CLIENT = frozenset(
-    {"aiohttp", "capture", "close", "closed", "float", "from_env", "request", "requests", "str", "with_options"}
-)
+    {
+        "aiohttp", "call", "capture", "close", "closed", "float", "from_env", "now_ms", "request", "requests", "str",
+        "with_options",
+    }
+)  # fmt: skip
 # What every client's constructor takes beside credentials and options.
 CONSTRUCTOR = frozenset({"base_url", "clock", "nonces", "retries", "session", "timeout"})
 # What all credentials have beside their values.
-CREDENTIALS = frozenset({"fingerprint", "mask", "missing", "secrets"})
+CREDENTIALS = frozenset({"fingerprint", "given", "mask", "missing", "secrets"})
 # What `sign()` speaks of beside its steps.
 SIGN = frozenset({"add", "credentials", "request", "sign", "str"})
 

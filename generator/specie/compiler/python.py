@@ -87,6 +87,9 @@ def fit(code: str, indent: int = 0) -> str:
     """One logical line, broken as `ruff format` would if it is too long. Its first line comes without indentation."""
     if _fits(code, indent):
         return code
+    union = _parts(code, " | ")
+    if re.match(r"\w+: .*,\Z", code) and len(union) > 1:
+        return f"\n{' ' * indent}".join(union)
     operators = None if code.startswith("def ") else _operators(code)
     if operators:
         return _broken_at_operators(indent, *operators)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import cast
 
@@ -120,7 +121,7 @@ def _members(node: Node | None, scope: Scope) -> list[Member]:
                 continue
             name = names.member_name(item.raw)
             if name is None:
-                quoted = item.raw if isinstance(item.value, int) else f'"{item.raw}"'
+                quoted = item.raw if isinstance(item.value, int) else json.dumps(item.raw, ensure_ascii=False)
                 message = f"'{item.raw}' cannot be a name in Python; give it one: {{NAME: {quoted}}}"
                 scope.complaints.add("E026", item.place, message)
                 continue
@@ -181,8 +182,8 @@ def _check_names(fields: tuple[Value, ...], complaints: Complaints) -> None:
             complaints.add("E048", field.place, f"field '{field.name}' stands here twice")
         seen[field.name] = field
     for field in fields:
-        beside = seen.get(field.name.removesuffix("_utc"))
-        if beside and beside is not field and isinstance(beside.type, Plain) and beside.type.name in TIMES:
+        beside = seen.get(field.name.removesuffix("_utc")) if field.name.endswith("_utc") else None
+        if beside and isinstance(beside.type, Plain) and beside.type.name in TIMES:
             message = f"'{field.name}' is the name of the datetime beside '{beside.name}'; choose another name"
             complaints.add("E027", field.place, message)
 

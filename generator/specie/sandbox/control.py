@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from specie.compiler.model import is_list
+
 from .faults import UnknownFault
 from .market import InvariantBroken, Market
 from .wire import Reply
@@ -61,8 +63,9 @@ def _lines(body: bytes) -> list[str]:
             given: dict[str, Any] = json.loads(text)
         except ValueError as error:
             raise UnknownFault(f"the body is not JSON: {error}") from None
-        lines = given.get("faults", [given.get("fault")])
-        if set(given) - {"fault", "faults"} or not isinstance(lines, list) or not all(isinstance(one, str) for one in lines):
+        lines: object = given.get("faults", [given.get("fault")])
+        known = set(given) <= {"fault", "faults"}
+        if not known or not is_list(lines) or not all(isinstance(one, str) for one in lines):
             raise UnknownFault('the body is a fault, or {"fault": "…"}, or {"faults": ["…", …]}')
         return lines
     if not text:

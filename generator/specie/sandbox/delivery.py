@@ -30,13 +30,13 @@ async def deliver(
     from aiohttp import web
 
     headers = {"Content-Type": reply.content_type, "Date": http_date(now_ms), **dict(reply.headers)}
-    reason = _reason(reply.status)
+    phrase = reason(reply.status)
     if ending == "silence":
         await asyncio.Event().wait()  # until the client gives up: that cancels it
     if ending == "late":
         await asyncio.sleep(span_ms / 1000)
     if ending in ("reply", "late"):
-        return web.Response(status=reply.status, reason=reason, body=reply.body, headers=headers)
+        return web.Response(status=reply.status, reason=phrase, body=reply.body, headers=headers)
     transport = request.transport
     if transport is not None and ending == "reset":
         _reset(transport)
@@ -45,7 +45,7 @@ async def deliver(
         # What is cut short promises at least a byte that does not come.
         length = max(1, len(reply.body)) if ending == "truncated" else len(reply.body)
         headers |= {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(length)}
-        lines = [f"HTTP/1.1 {reply.status} {reason}", *(f"{name}: {text}" for name, text in headers.items())]
+        lines = [f"HTTP/1.1 {reply.status} {phrase}", *(f"{name}: {text}" for name, text in headers.items())]
         head = "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
         half = reply.body[: len(reply.body) // 2]
         if chunked:
@@ -77,11 +77,12 @@ async def _write(transport: asyncio.Transport, data: bytes, span_ms: int) -> Non
 
 
 def http_date(now_ms: int) -> str:
-    """A time as HTTP headers have it; in whole seconds, so that nothing is earlier than it says."""
-    return formatdate(-(-now_ms // 1000), usegmt=True)
+    """A time as HTTP headers have it, in whole seconds."""
+    return formatdate(now_ms // 1000, usegmt=True)
 
 
-def _reason(status: int) -> str:
+def reason(status: int) -> str:
+    """What HTTP calls a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -90,6 +91,6 @@ def _reason(status: int) -> str:
 
 def gateway_page(status: int) -> Reply:
     """What stands before an exchange says when the exchange does not."""
-    title = f"{status} {_reason(status)}"
-    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    title = f"{status} {reason(status)}"
+    page = f"<html>\n<head><title>{title}</title></head>\n<body><center><h1>{title}</h1></center></body>\n</html>\n"
     return Reply(status, page.encode(), "text/html")

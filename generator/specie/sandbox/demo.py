@@ -27,19 +27,20 @@ def demo_credentials(exchange: Exchange, permission: str = "") -> dict[str, str]
         return {}
     if permission and permission not in permissions(exchange):
         known = ", ".join(permissions(exchange))
-        there = f"it has {known}" if known else "its documents name none"
-        raise ValueError(f"{exchange.name} has no permission '{permission}'; {there}")
+        there = f"there is {known}" if known else "its documents name none"
+        raise ValueError(f"{exchange.name} has no permission '{permission}' that is weaker than all; {there}")
     start = f"demo-{exchange.name}-{permission}-" if permission else f"demo-{exchange.name}-"
     return {one.name: f"{start}{one.name}".replace("_", "-") for one in exchange.auth.credentials}
 
 
 def demo_keys(exchange: Exchange) -> list[Key]:
-    """The key that may do all, and one for each permission of the exchange."""
+    """The key that may do all, and one for each weaker permission of the exchange."""
     whole = Key(demo_credentials(exchange))
     single = [Key(demo_credentials(exchange, one), frozenset((one,))) for one in permissions(exchange)]
     return [whole, *single]
 
 
 def permissions(exchange: Exchange) -> list[str]:
-    """What the spec's operations ask of a key."""
-    return sorted({name for operation in exchange.operations for name in operation.permissions})
+    """The permissions of a spec's operations with which alone a key may not do all."""
+    asked = [set(operation.permissions) for operation in exchange.operations if operation.permissions]
+    return sorted(name for name in set[str]().union(*asked) if not all(name in one for one in asked))

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
-from specie.compiler.model import Exchange, Operation, Plain
+from specie.compiler.model import Exchange, Operation
 
 from .demo import Key, demo_credentials, demo_keys
-from .faces import Call, Examples, Face
+from .faces import Call, Examples, Face, Lenient
 from .limits import Limits, Usage
 from .parameters import Parameters
 from .refusals import Refusals
 from .routes import Routes
 from .signatures import Signatures, Signer
 from .wire import Received, Refused, Reply
-
-_SKEW_MS = 60_000
-"""How far a timestamp of the client may be off. No document says how far; a minute is what others allow at most."""
 
 
 @attrs.frozen
@@ -49,6 +45,7 @@ class Desk:
         face: What answers the calls that pass; the documented examples unless given.
         credentials: Those of the only key; unless given, there are the demo keys.
         limits: Whether too many requests are refused.
+        lenient: Whether what clients are known to send passes though no document says so; see `faces.Lenient`.
     """
 
     def __init__(
@@ -58,20 +55,19 @@ class Desk:
         credentials: Mapping[str, str] | None = None,
         *,
         limits: bool = True,
+        lenient: bool = False,
     ) -> None:
         self.exchange = exchange
         self.credentials = dict(credentials if credentials is not None else demo_credentials(exchange))
         self.servers = {one.name: one.url for one in exchange.servers if one.url.startswith(("http://", "https://"))}
         self.face = face or Examples(exchange)
+        self._lenient = self.face if lenient and isinstance(self.face, Lenient) else None
         self._routes = Routes(exchange)
         self._parameters = Parameters(exchange)
         keys = demo_keys(exchange) if credentials is None else [Key(credentials)]
         self._signatures = Signatures(exchange.auth, keys) if exchange.auth is not None else None
         self._limits = Limits(exchange, enforced=limits)
         self._refusals = Refusals(exchange)
-        self._minds_clock = any(
-            one.error == "ClockSkew" for one in (*exchange.errors.codes, *exchange.errors.status, *exchange.errors.texts)
-        )
 
     @property
     def usage(self) -> list[Usage]:
@@ -105,9 +101,10 @@ class Desk:
                 account = signer.account
                 _permit(signer, operation)
                 self._limits.count(operation, address, account, now_ms)
-            arguments = self._parameters.check(operation, held, received)
-            self._check_clock(operation, arguments, now_ms)
-            call = Call(operation, arguments, account, received, now_ms if market_ms is None else market_ms)
+            heard = received if self._lenient is None else self._lenient.heard(operation, held, received)
+            arguments = self._parameters.check(operation, held, heard)
+            market_ms = now_ms if market_ms is None else market_ms
+            call = Call(operation, arguments, account, received, market_ms, now_ms)
             return Judged(self._answer(call), operation.id, signed)
         except Refused as refused:
             return Judged(self.refusal(refused), operation.id if operation else "", signed, refused)
@@ -121,16 +118,6 @@ class Desk:
             # A fault of ours, not of the caller's: it must not look like a refusal, nor end the server.
             logging.getLogger("specie.sandbox").exception("the sandbox failed at %s", call.operation.id)
             raise Refused("ServerError", f"the sandbox itself failed: {error!r}", status=500, verbatim=True) from error
-
-    def _check_clock(self, operation: Operation, arguments: Mapping[str, Any], now_ms: int) -> None:
-        """Hold the client's clock against that of the exchange, if it is documented to mind."""
-        for value in operation.parameters if self._minds_clock else ():
-            if value.now and value.name in arguments and isinstance(value.type, Plain):
-                unit_ms = 1 if value.type.name == "millis" else 1000
-                said = arguments[value.name]
-                if not isinstance(said, str) and abs(int(said * unit_ms) - now_ms) > _SKEW_MS:
-                    message = f"parameter '{value.wire}' is too far from the clock here: it is {now_ms} now"
-                    raise Refused("ClockSkew", message)
 
 
 def _permit(signer: Signer, operation: Operation) -> None:

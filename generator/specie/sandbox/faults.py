@@ -44,33 +44,28 @@ class Word:
 
 
 WORDS: Mapping[str, Word] = {
-    "refuse": Word("No connection is taken for so long, 1s unless said; by all exchanges of the sandbox.", "span", True),
+    "refuse": Word("No connection is taken for so long, 1s unless said, by any exchange of the sandbox.", "span", True),
     "reset": Word("The connection is reset before the request is read.", acts=False, ending="reset"),
-    "read-then-reset": Word("The request is read and not acted upon, then the connection is reset.", acts=False, ending="reset"),
-    "accept-then-reset": Word("The request is done, then the connection is reset.", ending="reset"),
-    "timeout": Word("The request is read and not acted upon, and no answer ever comes.", acts=False, ending="silence"),
+    "read-then-reset": Word("The request is read and not done; then a reset.", acts=False, ending="reset"),
+    "accept-then-reset": Word("The request is done; then a reset.", ending="reset"),
+    "timeout": Word("The request is read and not done, and no answer ever comes.", acts=False, ending="silence"),
     "accept-then-timeout": Word("The request is done, and no answer ever comes.", ending="silence"),
-    "status": Word(
-        "Nothing is done, and this is the HTTP status: to 501 in the words of the exchange, above with the HTML page of a gateway. "
-        "A third part is the Retry-After: status:429:2s in seconds, status:429:date+2s as a date.",
-        "status",
-        acts=False,
-    ),
-    "accept-then-status": Word("The same, after the request was done.", "status"),
+    "status": Word("Nothing is done, and this HTTP status is answered.", "status", acts=False),
+    "accept-then-status": Word("The request is done, and this HTTP status is answered.", "status"),
     "late": Word("Silence for so long, and then the answer.", "span", ending="late"),
     "slow-headers": Word("The headers of the answer come bit by bit, for so long.", "span", ending="slow-headers"),
     "slow-body": Word("The body of the answer comes bit by bit, for so long.", "span", ending="slow-body"),
     "truncated": Word("The connection ends in the middle of the body.", ending="truncated"),
-    "truncated-chunks": Word("The connection ends in the middle of a chunk of the body.", ending="truncated-chunks"),
+    "truncated-chunks": Word("The connection ends in the middle of a chunk.", ending="truncated-chunks"),
     "garbage": Word("The body is a few bytes that mean nothing."),
     "empty": Word("The body is empty."),
-    "clock": Word("The clock of the exchange is ahead (clock:+600s) or behind (clock:-600s), until it is cleared.", "shift"),
+    "clock": Word("The clock of the exchange is ahead, or behind (clock:-600s), until that is cleared.", "shift"),
     "duplicated": Word("The first item of each list stands in it twice."),
     "reordered": Word("The items of each list stand in the opposite order."),
     "unknown-fields": Word("Each object has a field more, of which no document knows."),
     "unknown-enums": Word("Each value of an enum is one of which no document knows."),
-    "null": Word("null stands in place of the first required value, or of all that bear a name (null:price).", "field", True),
-}  # fmt: skip
+    "null": Word("null in place of the first required value, or of all of one name (null:price).", "field", True),
+}
 
 _LINE = re.compile(
     r"(?P<word>[a-z-]+)(?::(?P<value>\S+))?(?:\s+(?:x(?P<times>[1-9][0-9]*)|(?P<always>always)))?(?:\s+on\s+(?P<on>\S+))?"
@@ -150,7 +145,7 @@ def _with_value(fault: Fault, kind: str) -> Fault:
         return attrs.evolve(fault, span_ms=_span(value, fault.word) if value else 1000)
     if kind == "shift":
         if value[0] not in "+-":
-            raise UnknownFault(f"'{fault.what}': say whether the clock is ahead, clock:+{value}, or behind, clock:-{value}")
+            raise UnknownFault(f"'{fault.what}': a clock is ahead, clock:+{value}, or behind, clock:-{value}")
         return attrs.evolve(fault, span_ms=_span(value[1:], fault.word) * (-1 if value[0] == "-" else 1))
     if kind == "status":
         status, _, after = value.partition(":")
@@ -184,14 +179,21 @@ def _span(text: str, word: str) -> int:
 
 def vocabulary() -> str:
     """All words, for a person."""
-    shown = {name: f"{name}{_shown_value(name, word)}" for name, word in WORDS.items()}
+    values = {"span": "SPAN", "status": "CODE[:RETRY]", "shift": "+SPAN", "field": "FIELD"}
+    shown = {
+        name: name + (f"[:{values[word.value]}]" if word.optional else f":{values[word.value]}" if word.value else "")
+        for name, word in WORDS.items()
+    }
     width = max(map(len, shown.values()))
-    return "\n".join(f"  {shown[name]:<{width}}  {word.doc}" for name, word in WORDS.items())
+    lines = [f"  {shown[name]:<{width}}  {word.doc}" for name, word in WORDS.items()]
+    return "\n".join([*lines, "", *_NOTES])
 
 
-def _shown_value(name: str, word: Word) -> str:
-    value = {"span": "SPAN", "status": "CODE[:SPAN]", "shift": "±SPAN", "field": "FIELD"}.get(word.value, "")
-    return "" if not value else f"[:{value}]" if word.optional else f":{value}"
+_NOTES = (
+    "A SPAN is 500ms, 2s, 10min or 1h. RETRY is the Retry-After: 2s, or as a date, date+2s. A CODE up to 501 is",
+    "answered in the words of the exchange, a higher one with the HTML page of a gateway. Behind the word may stand",
+    "x3, for the next three requests, or always; and then on EXCHANGE, on GROUP.OPERATION or on both.",
+)
 
 
 class Faults:

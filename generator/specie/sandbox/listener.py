@@ -35,10 +35,15 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._http: web.Server | None = None
+        self._busy: set[web.RequestHandler] = set()
         self._door: asyncio.Server | None = None
         self._shut: socket.socket | None = None
         self._opening: asyncio.Task[None] | None = None
         self.port = 0
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None
 
     def start(self) -> None:
         """Begin to listen; returns when requests are served."""
@@ -98,6 +103,20 @@ class Listener:
 
         asyncio.run_coroutine_threadsafe(shut(), loop).result()
 
+    def open(self) -> None:
+        """Take connections again, at once."""
+        loop = self._loop
+        if self._thread is None or loop is None or self._opening is None:
+            return
+        if threading.current_thread() is self._thread:
+            loop.call_soon(self._open_after, 0)
+            return
+
+        async def open_now() -> None:
+            await self._open_after(0)
+
+        asyncio.run_coroutine_threadsafe(open_now(), loop).result()
+
     # --- on the thread -----------------------------------------------------------------------------------------------
 
     def _run(self, ready: threading.Event) -> None:
@@ -115,25 +134,36 @@ class Listener:
         self._shut = _bound(self._wanted_port)
         self.port = self._shut.getsockname()[1]
         # A client that gives up ends the answer to its request, which may be waiting for just that.
-        self._http = web.Server(self._answer, handler_cancellation=True, access_log=None)
+        self._http = web.Server(self._answer_busily, handler_cancellation=True, access_log=None)
         try:
             await self._open_door()
             ready.set()
             await self._stop.wait()
         finally:
-            if self._opening is not None:
-                self._opening.cancel()
-            if self._door is not None:
-                self._door.close()
-            if self._shut is not None:
-                self._shut.close()
+            self._close_door()
             self._http.pre_shutdown()
             await self._http.shutdown(0.2)
+
+    async def _answer_busily(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await self._answer(request)
+        finally:
+            self._busy.discard(request.protocol)
 
     async def _open_door(self) -> None:
         if self._shut is not None and self._loop is not None and self._http is not None:
             self._door = await self._loop.create_server(self._http, sock=self._shut, backlog=1024)
             self._shut = None
+
+    def _close_door(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._door is not None:
+            self._door.close()
+        if self._shut is not None:
+            self._shut.close()
+        self._opening = self._door = self._shut = None
 
     def _shut_door(self, seconds: float) -> None:
         if self._door is not None:
@@ -142,14 +172,21 @@ class Listener:
             # Bound and not listening: connecting is refused, and nobody else can take the port.
             self._shut = _bound(self.port)
         for connection in self._http.connections if self._http is not None else ():
-            connection.close()
+            if connection in self._busy:
+                connection.close()  # once it has been answered
+            else:
+                connection.force_close()
+        self._open_after(seconds)
+
+    def _open_after(self, seconds: float) -> asyncio.Task[None]:
+        async def open_door() -> None:
+            await asyncio.sleep(seconds)
+            await self._open_door()
+
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = asyncio.create_task(self._open_later(seconds))
-
-    async def _open_later(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        await self._open_door()
+        self._opening = asyncio.create_task(open_door())
+        return self._opening
 
 
 def _bound(port: int) -> socket.socket:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Mapping
 
-from specie.compiler.model import Exchange
+from specie.compiler.model import Exchange, Operation
 
-from .faces import Call, Examples, Face
+from .faces import Call, Examples, Face, Lenient
 from .market import Market
-from .wire import Reply
+from .wire import Received, Reply
 
 START_MS = 1_700_000_000_000
 """When a seeded market opens: 14 November 2023, 22:13:20 UTC."""
@@ -35,8 +34,8 @@ def live_face(exchange: Exchange, *, now_ms: int, seed: int) -> Face | None:
     name = f"{__package__}.faces.{exchange.name}"
     if importlib.util.find_spec(name) is None:
         return None
-    make = getattr(importlib.import_module(name), "face", None)
-    return None if make is None else WithExamples(cast("Callable[..., Face]", make)(exchange, now_ms=now_ms, seed=seed), exchange)
+    make: Callable[..., Face] | None = getattr(importlib.import_module(name), "face", None)
+    return None if make is None else WithExamples(make(exchange, now_ms=now_ms, seed=seed), exchange)
 
 
 class WithExamples:
@@ -53,6 +52,9 @@ class WithExamples:
     def answer(self, call: Call) -> Reply:
         known = hasattr(self._live, call.operation.id.replace(".", "_"))
         return (self._live if known else self._examples).answer(call)
+
+    def heard(self, operation: Operation, held: Mapping[str, str], received: Received) -> Received:
+        return self._live.heard(operation, held, received) if isinstance(self._live, Lenient) else received
 
 
 def market_of(face: Face) -> Market | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import attrs
 
 from specie.compiler.diagnostics import suggest
-from specie.compiler.model import Exchange
+from specie.compiler.model import Exchange, Model
 
 from .control import PREFIX, control
-from .delivery import deliver, gateway_page, http_date
+from .delivery import deliver, gateway_page, http_date, reason
 from .demo import demo_credentials, permissions
 from .desk import Desk, Judged
 from .faces import Face
@@ -68,13 +68,15 @@ class Sandbox:
             begins at a fixed moment and goes by with the requests, a second for each. Without a seed every market is
             another one, and lives by the clock.
         examples: Answer with the examples of the exchanges' documents, in place of living markets.
-        limits: Refuse what is beyond an exchange's rate limits, as it would. They are counted by the clock, so a test that
-            calls faster than the exchange allows says `limits=False`; requests are counted nevertheless.
+        limits: Refuse what is beyond an exchange's rate limits, as it would. They are counted by the clock, so a test
+            that calls faster than the exchange allows says `limits=False`; requests are counted nevertheless.
+        lenient: Take what other people's clients are known to send though an exchange's documents do not say so, where
+            its face knows of such: words in small letters, say. Else what is not as documented is refused.
         faults: What goes wrong, as for `fault()`.
         models: Exchanges that are compiled already, in place of `specs`.
         faces: What answers for an exchange in place of its market, made from its model.
-        clock: Milliseconds since 1970; this machine's clock unless given. Signatures, limits, and markets without a seed
-            go by it.
+        clock: Milliseconds since 1970; this machine's clock unless given. Signatures, limits, and markets without a
+            seed go by it.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Sandbox:
         seed: int | None = None,
         examples: bool = False,
         limits: bool = True,
+        lenient: bool = False,
         faults: Sequence[str] = (),
         models: Sequence[Exchange] | None = None,
         faces: Mapping[str, Callable[[Exchange], Face]] | None = None,
@@ -102,10 +105,12 @@ class Sandbox:
             if model.name == PREFIX:
                 raise ValueError(f"an exchange cannot be called '{PREFIX}' here: /{PREFIX} is the sandbox's own")
             if not exchanges or model.name in exchanges:
+                if seed is not None:
+                    self._times[model.name] = Virtual()
                 face = faces[model.name](model) if faces and model.name in faces else None
                 if face is None and not examples:
                     face = self._live(model)
-                self._desks[model.name] = Desk(model, face, limits=limits)
+                self._desks[model.name] = Desk(model, face, limits=limits, lenient=lenient)
         self._listener = Listener(self._answer, port)
         self._faults = Faults()
         self._refused_s = 0.0
@@ -117,8 +122,7 @@ class Sandbox:
     def _live(self, model: Exchange) -> Face | None:
         if self.seed is None:
             return live_face(model, now_ms=self._clock(), seed=secrets.randbits(32))
-        virtual = self._times[model.name] = Virtual()
-        return live_face(model, now_ms=virtual.now_ms, seed=self.seed)
+        return live_face(model, now_ms=self._times[model.name].now_ms, seed=self.seed)
 
     # --- what a client needs -----------------------------------------------------------------------------------------
 
@@ -126,6 +130,11 @@ class Sandbox:
     def port(self) -> int:
         """The port that is listened on; 0 before that."""
         return self._listener.port
+
+    @property
+    def models(self) -> tuple[Exchange, ...]:
+        """The exchanges that are served."""
+        return tuple(desk.exchange for desk in self._desks.values())
 
     @property
     def exchanges(self) -> tuple[str, ...]:
@@ -163,7 +172,7 @@ class Sandbox:
         return {"base_url": urls, **demo_credentials(desk.exchange, permission)}
 
     def permissions_of(self, exchange: str) -> list[str]:
-        """The permissions that an exchange is documented to ask of keys."""
+        """The documented permissions of an exchange with which alone a key may not do all."""
         return permissions(self._desk(exchange).exchange)
 
     def _desk(self, exchange: str) -> Desk:
@@ -180,7 +189,12 @@ class Sandbox:
     def check(self) -> None:
         """Raise `InvariantBroken` if the books of a market do not balance."""
         markets = [market for name in self._desks if (market := self.market(name)) is not None]
-        self._listener.do(lambda: [market.check() for market in markets])
+
+        def check() -> None:
+            for market in markets:
+                market.check()
+
+        self._listener.do(check)
 
     def usage(self, exchange: str) -> list[Usage]:
         """How many requests came under each of an exchange's limits."""
@@ -202,9 +216,13 @@ class Sandbox:
         if fault.operation and fault.operation not in known:
             hint = suggest(fault.operation, known)
             raise UnknownFault(f"'{line}': there is no operation {fault.operation}{hint}")
+        if fault.word == "null" and fault.value:
+            names = {text for name in where for text in _fields(self._desks[name].exchange)}
+            if fault.value not in names:
+                raise UnknownFault(f"'{line}': no reply has a field {fault.value}{suggest(fault.value, sorted(names))}")
         if fault.word != "refuse":
             self._faults.add(fault)
-        elif self.port:
+        elif self._listener.running:
             self._listener.refuse(fault.span_ms / 1000)
         else:
             self._refused_s = fault.span_ms / 1000
@@ -294,6 +312,16 @@ class Sandbox:
         return Reply(404, json.dumps({"error": f"nothing is served at {path}; there is {places}"}).encode())
 
 
+def _fields(exchange: Exchange) -> Iterator[str]:
+    """The names of all fields of an exchange, ours and its own."""
+    for named in exchange.named.values():
+        for field in named.fields if isinstance(named, Model) else ():
+            yield from (field.name, field.wire)
+
+
+_USUAL = {408: "RequestTimeout", 429: "RateLimited", 500: "ServerError"}
+
+
 def _failure(desk: Desk, fault: Fault, now_ms: int) -> Reply:
     """The reply of a `status` fault: up to 501 the exchange's own words, above them those of a gateway before it."""
     if fault.status < 400:
@@ -301,13 +329,12 @@ def _failure(desk: Desk, fault: Fault, now_ms: int) -> Reply:
     elif fault.status > 501:
         reply = gateway_page(fault.status)
     else:
-        errors = desk.exchange.errors
-        named = next((one.error for one in errors.status if int(one.match) == fault.status), "")
-        usual = {408: "RequestTimeout", 409: "ClockSkew", 429: "RateLimited", 500: "ServerError"}
-        refused = Refused(named or usual.get(fault.status, "ApiError"), f"a fault of the sandbox: {fault.what}", status=fault.status)
-        reply = desk.refusal(refused)
+        statuses = {int(one.match): one.error for one in desk.exchange.errors.status}
+        error = statuses.get(fault.status) or _USUAL.get(fault.status, "ApiError")
+        message = f"{reason(fault.status)}, by a fault of the sandbox: {fault.what}"
+        reply = desk.refusal(Refused(error, message, status=fault.status))
     if fault.retry_after_ms is None:
         return reply
     seconds = fault.retry_after_ms // 1000
-    after = http_date(now_ms + fault.retry_after_ms) if fault.retry_date else str(seconds)
+    after = http_date(now_ms + fault.retry_after_ms + 999) if fault.retry_date else str(seconds)
     return attrs.evolve(reply, headers=(*reply.headers, ("Retry-After", after)))

@@ -34,7 +34,9 @@ class Signer:
     permissions: frozenset[str] | None = None
 
     def may(self, operation: Operation) -> bool:
-        return not operation.permissions or self.permissions is None or bool(self.permissions & {*operation.permissions})
+        return (
+            not operation.permissions or self.permissions is None or bool(self.permissions & {*operation.permissions})
+        )
 
 
 class Signatures:
@@ -44,10 +46,7 @@ class Signatures:
         self._auth = auth
         optional = {one.name for one in auth.credentials if not one.required}
         # What an account may lack, a client may say as it likes: no document says that it is checked.
-        self._keys = [
-            attrs.evolve(one, credentials={name: text for name, text in one.credentials.items() if name not in optional})
-            for one in keys
-        ]
+        self._keys = [_without(one, optional) for one in keys]
         named = set(self._keys[0].credentials)
         self._carriers = [(header, expression.text) for header, expression in auth.headers if expression.text in named]
         self._account = self._name(self._keys[0])
@@ -106,6 +105,10 @@ class Signatures:
         """Whether a header that names a step may be absent because the step may."""
         steps = {step.name: step.expression.optional for step in self._auth.steps}
         return steps.get(expression.text, False)
+
+
+def _without(key: Key, names: set[str]) -> Key:
+    return attrs.evolve(key, credentials={name: text for name, text in key.credentials.items() if name not in names})
 
 
 @attrs.define

@@ -9,11 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
-from specie.compiler.model import Enum, Exchange, KeyedBy, ListOf, MapOf, Model, Operation, Plain, Ref, TypeExpression, Value
+from specie.compiler.model import (
+    Enum,
+    Exchange,
+    KeyedBy,
+    ListOf,
+    MapOf,
+    Model,
+    Operation,
+    Plain,
+    Ref,
+    TypeExpression,
+    Value,
+    is_list,
+    is_mapping,
+)
 
 from .faces.live import to_json
 from .faults import Fault
@@ -47,9 +61,9 @@ def _at_result(
     holder, last = None, ""
     found = document
     for key in keys:
-        if not isinstance(found, dict) or key not in found:
+        if not is_mapping(found) or key not in found:
             break  # `at?`: the bare result
-        holder, last, found = cast("dict[str, Any]", found), key, cast("dict[str, Any]", found)[key]
+        holder, last, found = found, key, found[key]
     altered = _sole(returns.type, found, alter) if returns.sole else alter(returns.type, found)
     if holder is None:
         return altered
@@ -59,7 +73,7 @@ def _at_result(
 
 def _sole(kind: TypeExpression, found: Any, alter: Callable[[TypeExpression, Any], Any]) -> Any:
     """One object, or a list that holds just that one."""
-    return [alter(kind, one) for one in cast("list[Any]", found)] if isinstance(found, list) else alter(kind, found)
+    return [alter(kind, one) for one in found] if is_list(found) else alter(kind, found)
 
 
 class Alteration:
@@ -80,11 +94,11 @@ class Alteration:
         """An object or a row with known fields, after these."""
         return fields
 
-    def field(self, field: Value, value: Any) -> Any:
+    def field(self, field: Value, value: Any) -> Any:  # noqa: ARG002 - for those that look at it
         """One field of such an object."""
         return value
 
-    def word(self, enum: Enum, value: Any) -> Any:
+    def word(self, enum: Enum, value: Any) -> Any:  # noqa: ARG002 - for those that look at it
         """A value of an enum."""
         return value
 
@@ -104,8 +118,8 @@ class _Reordered(Alteration):
 
 class _UnknownFields(Alteration):
     def fields(self, fields: Any) -> Any:
-        if isinstance(fields, list):
-            return [*cast("list[Any]", fields), "a place of tomorrow"]
+        if is_list(fields):
+            return [*fields, "a place of tomorrow"]
         return {**fields, _FIELD: {"since": "tomorrow"}}
 
 
@@ -125,7 +139,7 @@ class _Null(Alteration):
     def field(self, field: Value, value: Any) -> Any:
         if self.fault.value:
             return None if self.fault.value in (field.name, field.wire) else value
-        if self._done or not field.required or not isinstance(field.type, (Plain, Ref)) or isinstance(value, dict):
+        if self._done or not field.required or not isinstance(field.type, (Plain, Ref)) or is_mapping(value):
             return value
         self._done = True
         return None
@@ -148,11 +162,11 @@ class _Walk:
     def value(self, kind: TypeExpression, value: Any) -> Any:
         """A value and all in it, altered; what is not of its type is left as it is."""
         match kind:
-            case ListOf() if isinstance(value, list):
-                return self.alteration.items([self.value(kind.item, one) for one in cast("list[Any]", value)])
-            case MapOf() | KeyedBy() if isinstance(value, dict):
+            case ListOf() if is_list(value):
+                return self.alteration.items([self.value(kind.item, one) for one in value])
+            case MapOf() | KeyedBy() if is_mapping(value):
                 inner = kind.value if isinstance(kind, MapOf) else kind.item
-                members = cast("dict[str, Any]", value)
+                members = value
                 return self.alteration.members({key: self.value(inner, one) for key, one in members.items()})
             case Ref():
                 named = self.exchange.named[kind.name]
@@ -163,13 +177,13 @@ class _Walk:
                 return value
 
     def _model(self, model: Model, value: Any) -> Any:
-        if isinstance(value, list):
-            row = cast("list[Any]", value)
+        if is_list(value):
+            row = value
             places = [self._field(field, one) for field, one in zip(model.fields, row, strict=False)]
             return self.alteration.fields([*places, *row[len(places) :]])
-        if not isinstance(value, dict):
+        if not is_mapping(value):
             return value
-        altered = dict(cast("dict[str, Any]", value))
+        altered = dict(value)
         for field in model.fields:
             if field.wire in altered:
                 altered[field.wire] = self._field(field, altered[field.wire])

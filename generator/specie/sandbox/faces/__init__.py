@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -21,7 +21,9 @@ from ..wire import Received, Refused, Reply
 class Call:
     """A call that passed: what is asked, with the arguments as Python values by their Python names.
 
-    `account` is the key that signed it, or empty for a public call.
+    `account` is whose key signed it, or empty for a public call. `now_ms` is the time in the market. `clock_ms` is what
+    the clock of the exchange shows, to which a client's own time is held; a market with a seed has another time, and a
+    clock may be made to go wrong.
     """
 
     operation: Operation
@@ -29,6 +31,7 @@ class Call:
     account: str
     received: Received
     now_ms: int
+    clock_ms: int = attrs.Factory(lambda self: self.now_ms, takes_self=True)
 
 
 class Face(Protocol):
@@ -36,6 +39,18 @@ class Face(Protocol):
 
     def answer(self, call: Call) -> Reply:
         """What the exchange says to a call."""
+        ...
+
+
+@runtime_checkable
+class Lenient(Protocol):
+    """A face that knows what its exchange is believed to take, though its documents do not say so."""
+
+    def heard(self, operation: Operation, held: Mapping[str, str], received: Received) -> Received:
+        """A request whose signature was good, put as the documents have it; `held` is what its path holds.
+
+        Only what some client was seen to send is put right; all else stays as it came, and is judged as ever.
+        """
         ...
 
 

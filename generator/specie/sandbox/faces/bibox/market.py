@@ -48,7 +48,7 @@ class MarketGroup(Words):
         given = call.arguments
         span = _SPANS[given["time_frame"]]
         # A bound may be any number, and the calendar ends somewhere.
-        end_ms = min(max(given.get("before", call.now_ms), 0), call.now_ms)
+        end_ms = min(max(given.get("before", self.market.now_ms), 0), self.market.now_ms)
         found = self.market.candles(given["symbol"], span, start_ms=given.get("after"), end_ms=end_ms)
         return [_candle(one) for one in part(found, given)]
 

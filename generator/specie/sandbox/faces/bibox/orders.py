@@ -59,7 +59,7 @@ class OrdersGroup(Words):
         settled = [
             one
             for one in self.market.orders(call.account, times, pair=given["symbol"])
-            if not one.is_open and (one.filled or one.updated_ms >= call.now_ms - _KEPT_MS)
+            if not one.is_open and (one.filled or one.updated_ms >= self.market.now_ms - _KEPT_MS)
         ]
         settled.sort(key=_update_id)
         bounds = Window(first_id=window.first_id, last_id=window.last_id)

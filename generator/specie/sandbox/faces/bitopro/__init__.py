@@ -6,10 +6,14 @@ the place. `listing` holds what is traded, `words` what all groups say alike; th
 
 from __future__ import annotations
 
-from specie.compiler.model import Exchange
+from collections.abc import Mapping
+
+from specie.compiler.model import Exchange, Operation
 
 from ...market import Market
+from ...wire import Received
 from ..live import LiveFace
+from .leniency import as_documented
 from .listing import CURRENCIES, FLOWS, FUNDS, INSTRUMENTS
 from .market import MarketGroup
 from .orders import OrdersGroup
@@ -18,6 +22,9 @@ from .wallet import WalletGroup
 
 class BitoProFace(MarketGroup, OrdersGroup, WalletGroup):
     """One method for each operation."""
+
+    def heard(self, operation: Operation, held: Mapping[str, str], received: Received) -> Received:
+        return as_documented(operation, held, received)
 
 
 def face(exchange: Exchange, *, now_ms: int, seed: int) -> LiveFace:

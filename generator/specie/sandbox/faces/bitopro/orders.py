@@ -86,8 +86,8 @@ class OrdersGroup(BitoProGroup):
 
     def _place(self, name: str, given: Mapping[str, Any], call: Call) -> Any:
         pair = self.pair(name)
-        if abs(given["timestamp"] - call.now_ms) > _MAX_SKEW_MS:
-            message = f"Local Machine Time Mismatch: {given['timestamp']} was sent, and it is {call.now_ms} now"
+        if abs(given["timestamp"] - call.clock_ms) > _MAX_SKEW_MS:
+            message = f"Local Machine Time Mismatch: {given['timestamp']} was sent, and it is {call.clock_ms} now"
             raise Refused("ClockSkew", message, verbatim=True)
         side, type_ = _SIDES[given["action"].upper()], _TYPES[given["type"].upper()]
         quote_amount, least = given.get("quote_amount"), Decimal(LISTED[pair].min_market_buy)
