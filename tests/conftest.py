@@ -24,6 +24,8 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     wanted = f"{request.path.stem.removeprefix('test_')}.{request.function.__name__.removeprefix('test_')}"
     operation = next((one for one in exchange.operations if one.id == wanted), None)
     if operation is None:
-        raise LookupError(f"{exchange.name} has no operation {wanted}: a test is named after the operation that it calls")
+        raise LookupError(
+            f"{exchange.name} has no operation {wanted}: a test is named after the operation that it calls"
+        )
     with replayed(exchange, operation, request.param) as one:
         yield one

@@ -26,8 +26,10 @@ def specie_sandbox() -> Iterator[Callable[..., Sandbox]]:
     """Serves exchanges on this machine while the test lasts: call it as you would `specie.sandbox.Sandbox`."""
     from contextlib import ExitStack
 
-    from .server import Sandbox
-
+    try:
+        from .server import Sandbox
+    except ModuleNotFoundError as error:
+        pytest.fail(f"specie_sandbox needs {error.name}: pip install 'specie[sandbox]'", pytrace=False)
     with ExitStack() as stack:
 
         def serve(*exchanges: str, **options: Any) -> Sandbox:
