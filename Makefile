@@ -1,4 +1,4 @@
-# make demo · make test · make generate · make check · make bench
+# make demo · make test · make generate · make check · make clean
 
 PYTHON ?= python3
 VENV := .venv

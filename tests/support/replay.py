@@ -1,25 +1,22 @@
-"""Cassettes: what a generated client sent and was answered, recorded by vcrpy and replayed without a network.
+"""The tests' cassettes: one of each operation, and one of a trading day.
 
-`SPECIE_RECORD=1 pytest tests/<exchange>` records anew from the sandbox; the addresses that are written are the exchange's own. A
-cassette says where its replies come from: `documented` (an example that the exchange publishes) or `assumed` (written by us
-where the documents show none).
+`specie record <exchange>` records them anew from the sandbox: those of operations from the examples of the documents,
+the trading day from the living market. Every test plays its cassette with both clients.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
-from vcr import VCR
-from vcr.request import Request
-
+import attrs
+from specie.cassettes import arguments, recording, replaying
+from specie.cassettes.label import SANDBOX, example_provenance, label
 from specie.compiler import compile_specs
 from specie.compiler.model import Exchange, Operation
 from specie.runtime import Nonces
@@ -29,8 +26,11 @@ from .bodies import Blocking
 
 ROOT = Path(__file__).resolve().parents[2]
 CASSETTES = ROOT / "cassettes"
-NOW_MS = 1_700_000_000_000
+NOW_MS = arguments.NOW_MS
 RECORDING = os.environ.get("SPECIE_RECORD") == "1"
+TRADING_DAY = "trading_day"
+SEED = 7
+STEP_MS = 1_000
 
 
 @cache
@@ -39,115 +39,15 @@ def exchanges() -> dict[str, Exchange]:
 
 
 def client_class(exchange: str, prefix: str = "") -> Any:
-    name = exchanges()[exchange].class_name
-    return getattr(import_module(f"specie.{exchange}"), prefix + name)
+    return arguments.client_class(exchanges()[exchange], prefix)
 
 
 def cassette_path(exchange: str, operation: Operation) -> Path:
     return CASSETTES / exchange / operation.group / f"{operation.name}.yaml"
 
 
-def provenance(exchange: Exchange, operation: Operation) -> str:
-    note = Path(exchange.folder) / "examples" / operation.group / f"{operation.name}.yaml"
-    return (
-        "assumed" if note.is_file() and "assumed" in (yaml.safe_load(note.read_text("utf-8")) or {}) else "documented"
-    )
-
-
-def kept_headers(exchange: Exchange) -> set[str]:
-    """Headers that say something of a call: those of the signature, and what the body is."""
-    signed = {name.lower() for name, _ in exchange.auth.headers} if exchange.auth else set()
-    return signed | {"content-type"}
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML in which replies of several lines stand as they were sent, for a reader."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-class _Serializer:
-    """vcrpy's YAML, with the label of the cassette before it."""
-
-    def __init__(self, label: dict[str, Any]) -> None:
-        self._label = label
-
-    def serialize(self, cassette: dict[str, Any]) -> str:
-        labelled = {"specie": self._label, "version": cassette["version"], "interactions": cassette["interactions"]}
-        return yaml.dump(labelled, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=4096)
-
-    def deserialize(self, text: str) -> dict[str, Any]:
-        return dict(yaml.safe_load(text))
-
-
-def _same_headers(kept: set[str]) -> Any:
-    def said(request: Request) -> dict[str, str]:
-        return {name.lower(): str(value) for name, value in request.headers.items() if name.lower() in kept}
-
-    def same_headers(one: Request, other: Request) -> None:
-        assert said(one) == said(other), f"headers differ: {said(one)} and {said(other)}"
-
-    return same_headers
-
-
-def _same_body(one: Request, other: Request) -> None:
-    # vcrpy's own matcher compares what JSON and forms mean; a signature is over bytes.
-    assert (one.body or b"") == (other.body or b""), f"bodies differ: {one.body!r} and {other.body!r}"
-
-
-def _same_uri(one: Request, other: Request) -> None:
-    assert one.uri == other.uri, f"addresses differ: {one.uri} and {other.uri}"
-
-
-@contextmanager
-def open_cassette(
-    path: Path, exchange: Exchange, label: dict[str, Any], sandbox: Sandbox | None = None
-) -> Iterator[Any]:
-    """Replay the cassette at `path`, strictly; or record it from `sandbox`."""
-    kept = kept_headers(exchange)
-
-    def before_request(request: Request) -> Request:
-        request.headers = {name: value for name, value in request.headers.items() if name.lower() in kept}
-        if sandbox is not None:
-            for server in exchange.servers:
-                if server.url.startswith("http"):
-                    request.uri = request.uri.replace(sandbox.url(exchange.name, server.name), server.url)
-        return request
-
-    def before_response(response: dict[str, Any]) -> dict[str, Any]:
-        kept_of_reply = ("content-type",)
-        response["headers"] = {
-            name: value for name, value in response["headers"].items() if name.lower() in kept_of_reply
-        }
-        return response
-
-    vcr = VCR(
-        record_mode="all" if sandbox is not None else "none",
-        match_on=["method", "exact_uri", "exact_body", "kept_headers"],
-        before_record_request=before_request,
-        before_record_response=before_response,
-        decode_compressed_response=True,
-        serializer="labelled",
-    )
-    vcr.register_serializer("labelled", _Serializer(label))
-    vcr.register_matcher("exact_uri", _same_uri)
-    vcr.register_matcher("exact_body", _same_body)
-    vcr.register_matcher("kept_headers", _same_headers(kept))
-    if sandbox is not None:
-        path.unlink(missing_ok=True)
-    elif not path.is_file():
-        raise AssertionError(
-            f"no cassette {path.relative_to(ROOT)}; record it: SPECIE_RECORD=1 pytest tests/{exchange.name}"
-        )
-    with vcr.use_cassette(str(path), allow_playback_repeats=False) as cassette:
-        yield cassette
-    if sandbox is None:
-        assert cassette.all_played, f"{path.relative_to(ROOT)}: not every recorded call was made"
+def trading_day_path(exchange: str) -> Path:
+    return CASSETTES / exchange / f"{TRADING_DAY}.yaml"
 
 
 def options(exchange: Exchange) -> dict[str, Any]:
@@ -156,32 +56,98 @@ def options(exchange: Exchange) -> dict[str, Any]:
 
 
 @contextmanager
-def replayed(exchange: Exchange, operation: Operation, body: str) -> Iterator[Any]:
-    """A client of `exchange`, blocking or asyncio, whose calls are answered by the cassette of `operation`."""
-    path = cassette_path(exchange.name, operation)
-    label = {
-        "provenance": provenance(exchange, operation),
-        "operation": f"{exchange.name}.{operation.id}",
-        "docs": exchange.docs.version,
-        "page": exchange.url(operation.see),
-    }
-    if RECORDING and body == "blocking":
-        with (
-            Sandbox(exchange.name, specs=ROOT / "specs", examples=True, limits=False, clock=lambda: NOW_MS) as sandbox,
-            open_cassette(path, exchange, label, sandbox),
-            client_class(exchange.name)(**options(exchange), base_url=sandbox.client_options["base_url"]) as client,
-        ):
+def client_of(exchange: Exchange, body: str, **given: Any) -> Iterator[Any]:
+    """A client, blocking or asyncio, used the blocking way."""
+    if body == "blocking":
+        with client_class(exchange.name)(**given) as client:
             yield client
         return
-    with open_cassette(path, exchange, label):
-        if body == "blocking":
-            with client_class(exchange.name)(**options(exchange)) as client:
-                yield client
+    loop = asyncio.new_event_loop()
+    client = client_class(exchange.name, "Async")(**given)
+    try:
+        yield Blocking(client, loop)
+    finally:
+        loop.run_until_complete(client.close())
+        loop.close()
+
+
+@contextmanager
+def replayed(
+    exchange: Exchange, operation: Operation, body: str, failed: Callable[[], bool] = lambda: False
+) -> Iterator[Any]:
+    """A client of `exchange`, blocking or asyncio, whose calls are answered by the cassette of `operation`."""
+    path = cassette_path(exchange.name, operation)
+    if RECORDING and body == "blocking":
+        head = label(exchange, operation, example_provenance(exchange, operation))
+        with (
+            Sandbox(exchange.name, specs=ROOT / "specs", examples=True, limits=False, clock=lambda: NOW_MS) as sandbox,
+            recording(path, exchange, head, sandbox.client_options["base_url"]) as take,
+            client_of(exchange, body, **options(exchange), base_url=sandbox.client_options["base_url"]) as client,
+        ):
+            yield client
+            if failed():
+                take.discard()
+        return
+    with replaying(path, exchange), client_of(exchange, body, **options(exchange)) as client:
+        yield client
+
+
+# -- a trading day ---------------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class Day:
+    """What the scenario of a trading day needs.
+
+    Time in a seeded market goes by with requests, a second for each. The clients' clock goes with it.
+    """
+
+    exchange: Exchange
+    body: str
+    sandbox: Sandbox | None
+    _stack: ExitStack
+    _nonces: Nonces = attrs.field(factory=Nonces)
+    _replies: list[list[Any]] = attrs.field(factory=list)
+    client: Any = None
+
+    def now_ms(self) -> int:
+        """The time of the next request."""
+        return NOW_MS + STEP_MS * (1 + sum(map(len, self._replies)))
+
+    def another(self, permission: str = "", ahead_ms: int = 0, **changed: Any) -> Any:
+        """Another client of the same account: with another key, secret or clock."""
+        given: dict[str, Any] = {**demo_credentials(self.exchange, permission), **changed}
+        if self.sandbox is not None:
+            given["base_url"] = self.sandbox.client_options["base_url"]
+        given |= {"clock": lambda: self.now_ms() + ahead_ms, "nonces": self._nonces, "retries": 0}
+        client = self._stack.enter_context(client_of(self.exchange, self.body, **given))
+        self._replies.append(self._stack.enter_context(client.capture()))
+        return client
+
+    def fault(self, line: str) -> None:
+        """Have the sandbox fail; the cassette does so by itself."""
+        if self.sandbox is not None:
+            self.sandbox.fault(line)
+
+
+@contextmanager
+def trading_day(exchange: Exchange, body: str, failed: Callable[[], bool] = lambda: False) -> Iterator[Day]:
+    """A day at `exchange`, recorded from its seeded market, and replayed by both clients."""
+    path = trading_day_path(exchange.name)
+    with ExitStack() as stack:
+        take, sandbox = None, None
+        if RECORDING and body == "blocking":
+            sandbox = stack.enter_context(
+                Sandbox(exchange.name, models=[exchange], seed=SEED, limits=False, clock=lambda: day.now_ms())
+            )
+            head = label(exchange, TRADING_DAY, SANDBOX)
+            take = stack.enter_context(recording(path, exchange, head, sandbox.client_options["base_url"]))
         else:
-            loop = asyncio.new_event_loop()
-            client = client_class(exchange.name, "Async")(**options(exchange))
-            try:
-                yield Blocking(client, loop)
-            finally:
-                loop.run_until_complete(client.close())
-                loop.close()
+            stack.enter_context(replaying(path, exchange))
+        day = Day(exchange, body, sandbox, stack)
+        day.client = day.another()
+        yield day
+        if sandbox is not None:
+            sandbox.check()
+        if take is not None and failed():
+            take.discard()

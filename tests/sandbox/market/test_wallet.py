@@ -105,7 +105,7 @@ def test_what_may_not_be_withdrawn(market: Market) -> None:
         with pytest.raises(refusal):
             withdraw(amount)
     with pytest.raises(UnknownCurrency):
-        withdraw("1", "XXX")
+        withdraw("1", "NOPE")
     withdraw("4.9995", reference="once")
     with pytest.raises(DuplicateReference):
         withdraw("1", reference="once")
