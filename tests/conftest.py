@@ -30,7 +30,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ]
     if scores:
         refused, made = (sum(score[index] for score in scores) for index in (0, 1))
-        terminalreporter.write_line(f"{SCORE}: replay refused {refused} of {made}, {refused / made:.0%}")
+        terminalreporter.write_line(f"{SCORE}: replay refused {refused} of {made}, {refused * 100 // made} %")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,9 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
     wanted = f"{request.path.stem.removeprefix('test_')}.{request.function.__name__.removeprefix('test_')}"
     operation = next((one for one in exchange.operations if one.id == wanted), None)
     if operation is None:
-        raise LookupError(f"{exchange.name} has no operation {wanted}: a test is named after the operation that it calls")
+        raise LookupError(
+            f"{exchange.name} has no operation {wanted}: a test is named after the operation that it calls"
+        )
     with replayed(exchange, operation, request.param, lambda: request.node.stash.get(FAILED, False)) as one:
         yield one
 

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from enum import Enum as PythonEnum
 from typing import Any
 
 import pytest
 from support.calls import arguments, call, connected, example, operations
+from support.meaning import CROSSED, DATED, FIRST_BLOCK, LATEST, UNACCOUNTED, UTC_OF, anywhere, books
 from support.replies import Site, parsed, sites
 from support.stubs import Answer, Wire
 
 from specie.compiler.model import Exchange, KeyedBy, ListOf, MapOf, Model, Operation, Ref
-from specie.runtime import utc_exact, utc_iso, utc_millis, utc_seconds
 
 every_operation = pytest.mark.parametrize(("exchange", "operation"), operations())
-
-UNACCOUNTED: dict[str, dict[str, str]] = {}
-"""JSON paths (with `[]` for any index) that no field takes, by operation, and why that is right."""
-
-CROSSED = {
-    "bibox.market.order_book": "The page shows one level, three times over, on both sides.",
-    "bitopro.market.order_book": "The page shows the same level on both sides.",
-}
-"""Books of documented examples whose best bid is not below the best ask, and why that is no mistake of ours."""
-
-DATED = {
-    "bibox.Ticker.time": "The page has 123456 here, which it calls a number of trades; recorded replies hold a time.",
-}
-"""Fields of documented examples with a time before the first block, and why."""
-
-UTC_OF: dict[str, Any] = {
-    "millis": utc_millis,
-    "seconds": utc_seconds,
-    "exact_seconds": utc_exact,
-    "iso_time": utc_iso,
-}
-FIRST_BLOCK = datetime(2009, 1, 3, tzinfo=UTC)
-LATEST = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def decoded(exchange: Exchange, operation: Operation) -> tuple[Any, list[Site], list[str]]:
@@ -50,10 +26,6 @@ def decoded(exchange: Exchange, operation: Operation) -> tuple[Any, list[Site], 
     with connected(exchange, "blocking", wire) as client, client.capture() as replies:
         result = call(client, operation, arguments(exchange, operation))
     return result, list(sites(exchange, operation, parsed(text), result)), replies[0].unaccounted()
-
-
-def anywhere(path: str) -> str:
-    return re.sub(r"\[[0-9]+\]", "[]", path)
 
 
 @every_operation
@@ -118,12 +90,6 @@ def test_times_have_a_property_beside_them(exchange: Exchange, operation: Operat
             value = getattr(result, field.name)
             expected = None if value is None else UTC_OF[field.type.name](value)  # type: ignore[union-attr]
             assert getattr(result, f"{field.name}_utc") == expected
-
-
-def books(result: Any) -> list[Any]:
-    """The result, if it is a book of which the documents say what its levels hold."""
-    levels = [*getattr(result, "bids", ()), *getattr(result, "asks", ())]
-    return [result] if levels and all(hasattr(level, "price") for level in levels) else []
 
 
 @pytest.mark.parametrize(("exchange", "operation"), operations(lambda _, one: "book" in one.name))

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import yaml
 from support.calls import operations
-from support.replay import CASSETTES, ROOT, cassette_path, client_class, exchanges
+from support.replay import CASSETTES, ROOT, TRADING_DAY, cassette_path, client_class, exchanges, trading_day_path
 
+from specie.cassettes import Label
+from specie.cassettes.label import example_provenance
+from specie.cassettes.tape import read
 from specie.cli import main
 from specie.compiler.model import Exchange, Group, Operation, Where
 from specie.compiler.render import render
@@ -167,8 +169,20 @@ def test_no_test_file_is_of_no_group(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
 def test_every_operation_has_its_cassette_and_no_other_is_there(exchange: Exchange) -> None:
-    wanted = {f"{one.group}/{one.name}.yaml" for one in exchange.operations}
-    assert files_below(CASSETTES / exchange.name) == wanted
+    wanted = {f"{one.group}/{one.name}.yaml" for one in exchange.operations} | {f"{TRADING_DAY}.yaml"}
+    # What was recorded from elsewhere says so in its name, and stands beside; tests/test_cassettes.py plays it.
+    others = {path.replace(".yaml", f".{source}.yaml") for path in wanted for source in ("sandbox", "live")}
+    assert wanted <= files_below(CASSETTES / exchange.name) <= wanted | others
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_every_exchange_has_its_trading_day(exchange: Exchange) -> None:
+    path = ROOT / "tests" / exchange.name / f"test_{TRADING_DAY}.py"
+    tree = ast.parse(path.read_text("utf-8"))
+    tests = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")]
+    # Each test that takes the day plays the whole cassette.
+    assert [one.name for one in tests if "day" in [it.arg for it in one.args.args]] == ["test_a_trading_day"]
+    assert trading_day_path(exchange.name).is_file()
 
 
 @pytest.mark.parametrize(("exchange", "operation"), operations())
@@ -176,12 +190,12 @@ def test_a_cassette_says_what_it_is(exchange: Exchange, operation: Operation) ->
     path = cassette_path(exchange.name, operation)
     if not path.is_file():
         pytest.fail(f"no cassette {path.relative_to(ROOT)}")
-    cassette = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    label = cassette["specie"]
-    assert label["operation"] == f"{exchange.name}.{operation.id}"
-    assert label["provenance"] in ("documented", "assumed", "sandbox", "live")
-    assert label["docs"] == exchange.docs.version
-    assert label["page"] == exchange.url(operation.see)
+    cassette = read(path)
+    label = Label.read(cassette["specie"])
+    assert label.of == f"{exchange.name}.{operation.id}"
+    assert label.provenance == example_provenance(exchange, operation)
+    assert label.docs == exchange.docs.version
+    assert label.page == exchange.url(operation.see)
     server = next(one.url for one in exchange.servers if one.name == operation.server)
     for interaction in cassette["interactions"]:
         assert interaction["request"]["method"] == operation.method

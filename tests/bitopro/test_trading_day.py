@@ -5,20 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from specie.bitopro import Side
 from specie.bitopro.orders import OrderStatus, OrderType
 from specie.runtime import (
     AuthenticationFailed,
     ClockSkew,
     InsufficientFunds,
+    InvalidOrder,
     InvalidRequest,
     InvalidSignature,
     InvalidSymbol,
     NotFound,
     PermissionDenied,
     RateLimited,
+    RequestTimeout,
     ServerError,
 )
 
@@ -44,20 +44,22 @@ def test_a_trading_day(day: Any) -> None:
     book = client.market.order_book(PAIR, limit=5)
     assert book.bids[0].price < book.asks[0].price
 
-    # An order that takes the best offer, and waits with what is left of it.
-    best = book.asks[0]
-    crossing = limit(client, best.amount + Decimal("0.05"), best.price)
+    # An order that takes what the best offers have, and waits with the rest; others trade meanwhile.
+    price = book.asks[2].price
+    crossing = limit(client, sum(one.amount for one in book.asks[:3]) + Decimal("0.5"), price)
     partly = client.orders.get(PAIR, crossing.order_id)
     assert partly.status is OrderStatus.IN_PROGRESS_PARTIAL
     assert 0 < partly.executed_amount < partly.original_amount == crossing.amount
     assert partly.executed_amount + partly.remaining_amount == partly.original_amount
-    assert partly.id in [one.id for one in client.orders.open(pair=PAIR)]
+    assert [one.id for one in client.orders.open(pair=PAIR)] == [crossing.order_id]
     total, available = balances(client)["twd"]
-    assert total - available == partly.remaining_amount * best.price
+    assert 0 < total - available <= partly.remaining_amount * price
     assert client.orders.cancel(PAIR, crossing.order_id).order_id == crossing.order_id
-    assert client.orders.get(PAIR, crossing.order_id).status is OrderStatus.COMPLETED_PARTIAL
+    ended = client.orders.get(PAIR, crossing.order_id)
+    assert ended.status is OrderStatus.COMPLETED_PARTIAL
+    assert ended.executed_amount >= partly.executed_amount
     total, available = balances(client)["twd"]
-    assert total == available == 3_000_000 - partly.executed_amount * best.price
+    assert total == available == 3_000_000 - ended.total
 
     # A few more that wait and are cancelled, and the history page by page.
     low = (book.bids[-1].price * Decimal("0.9")).quantize(Decimal(1))
@@ -67,26 +69,32 @@ def test_a_trading_day(day: Any) -> None:
     history = list(client.orders.iter_history(PAIR, limit=2))
     assert [one.id for one in history] == [*placed[::-1], crossing.order_id]
     trades = list(client.orders.iter_trades(PAIR, limit=2))
-    assert sum(one.base_amount for one in trades) == partly.executed_amount
+    assert sum(one.base_amount for one in trades) == ended.executed_amount
     assert {one.order_id for one in trades} == {crossing.order_id}
 
     # A refusal of each kind that the documents know.
-    with pytest.raises(InsufficientFunds):
-        limit(client, "100", best.price)
-    with pytest.raises(InvalidSymbol):
+    with day.refused(InsufficientFunds):
+        limit(client, "100", price)
+    with day.refused(InvalidSymbol):
         limit(client, "1", "1", "doge_twd")
-    with pytest.raises(NotFound):
+    with day.refused(InvalidOrder):
+        limit(client, "0.001", f"{low}.5")
+    with day.refused(InvalidRequest):
+        client.market.candles(PAIR, resolution="1h", start=2_000_000_000, end=1_000_000_000)
+    with day.refused(NotFound):
         client.orders.cancel(PAIR, "17")
-    with pytest.raises(InvalidRequest):
-        limit(client, "0.00001", best.price)
-    with pytest.raises(InvalidSignature):
+    with day.refused(InvalidSignature):
         day.another(api_secret="not-the-secret").account.balances()
-    with pytest.raises(AuthenticationFailed):
+    with day.refused(AuthenticationFailed):
         day.another(api_key="not-a-key").account.balances()
-    with pytest.raises(ClockSkew):
+    with day.refused(ClockSkew):
         limit(day.another(ahead_ms=600_000), "0.001", low)
-    for line, refusal in {"status:403": PermissionDenied, "status:429:2s": RateLimited, "status:502": ServerError}.items():
-        day.fault(f"{line} on orders.open")
-        with pytest.raises(refusal):
-            client.orders.open(pair=PAIR)
+    with day.refused(PermissionDenied, "status:403"):
+        client.orders.open(pair=PAIR)
+    with day.refused(RateLimited, "status:429:2s"):
+        client.orders.open(pair=PAIR)
+    with day.refused(RequestTimeout, "status:408"):
+        client.orders.open(pair=PAIR)
+    with day.refused(ServerError, "status:502"):
+        client.orders.open(pair=PAIR)
     assert client.orders.open() == []

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
+
 from specie.cassettes import arguments, recording, replaying
 from specie.cassettes.label import SANDBOX, example_provenance, label
 from specie.compiler import compile_specs
 from specie.compiler.model import Exchange, Operation
-from specie.runtime import Nonces
+from specie.runtime import ApiError, Nonces
 from specie.sandbox import Sandbox, demo_credentials
 
 from .bodies import Blocking
@@ -109,6 +111,7 @@ class Day:
     _nonces: Nonces = attrs.field(factory=Nonces)
     _replies: list[list[Any]] = attrs.field(factory=list)
     client: Any = None
+    refusals: set[str] = attrs.field(factory=set)
 
     def now_ms(self) -> int:
         """The time of the next request."""
@@ -124,10 +127,19 @@ class Day:
         self._replies.append(self._stack.enter_context(client.capture()))
         return client
 
-    def fault(self, line: str) -> None:
-        """Have the sandbox fail; the cassette does so by itself."""
-        if self.sandbox is not None:
-            self.sandbox.fault(line)
+    @contextmanager
+    def refused(self, error: type[ApiError], fault: str = "") -> Iterator[None]:
+        """The call of the block is refused with just this class.
+
+        By a `fault` the sandbox does so for no reason; the cassette needs none.
+        """
+        if fault and self.sandbox is not None:
+            self.sandbox.fault(fault)
+        with pytest.raises(error) as caught:
+            yield
+        assert type(caught.value) is error
+        assert caught.value.message or caught.value.status >= 500
+        self.refusals.add(error.__name__)
 
 
 @contextmanager
@@ -147,7 +159,17 @@ def trading_day(exchange: Exchange, body: str, failed: Callable[[], bool] = lamb
         day = Day(exchange, body, sandbox, stack)
         day.client = day.another()
         yield day
+        if failed():
+            if take is not None:
+                take.discard()
+            return
+        assert not known_refusals(exchange) - day.refusals
         if sandbox is not None:
             sandbox.check()
-        if take is not None and failed():
-            take.discard()
+
+
+def known_refusals(exchange: Exchange) -> set[str]:
+    """The classes of refusals that the documents of an exchange know, and those that every exchange has."""
+    errors = exchange.errors
+    known = {one.error for one in (*errors.codes, *errors.status, *errors.texts)}
+    return known | {"RateLimited", "ServerError"}

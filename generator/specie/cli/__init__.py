@@ -1,4 +1,4 @@
-"""The `specie` command: `generate`, `lint`, `list` and `sandbox`."""
+"""The `specie` command: `generate`, `lint`, `list`, `sandbox`, `record`, `cassettes` and `demo`."""
 
 from .main import main
 

@@ -85,6 +85,51 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--no-limits", action="store_true", help="refuse nobody for asking too often")
     sandbox.set_defaults(run=_sandbox)
 
+    record = verbs.add_parser(
+        "record",
+        help="Record cassettes of an exchange.",
+        description="Record what the generated client sends and is answered. From the sandbox, unless --live.",
+    )
+    record.add_argument("exchange", metavar="EXCHANGE", help="which exchange")
+    record.add_argument(
+        "operations", nargs="*", metavar="OPERATION", help="orders.create, orders, or trading_day (default: all)"
+    )
+    source = record.add_mutually_exclusive_group()
+    source.add_argument("--sandbox", action="store_true", help="from the sandbox on this machine (the default)")
+    source.add_argument(
+        "--live", action="store_true", help="from the exchange itself, with keys from the environment; reads alone"
+    )
+    record.add_argument(
+        "--allow-trading", action="store_true", help="with --live: also what changes the account, if it is named"
+    )
+    record.add_argument("--scrub-balances", action="store_true", help="with --live: write 0 for what the account holds")
+    record.add_argument(
+        "--base-url",
+        action="append",
+        default=[],
+        metavar="[SERVER=]URL",
+        help="with --live: call this in place of the exchange; what comes of it is not labelled live",
+    )
+    record.add_argument(
+        "--with",
+        dest="given",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument in place of the spec's example",
+    )
+    record.add_argument("--out", type=Path, metavar="DIR", help="where cassettes go (default: cassettes/)")
+    record.add_argument("--package", default="specie", metavar="NAME", help="package of the clients (default: specie)")
+    record.add_argument("--specs", type=Path, metavar="DIR", help="where the specs are (default: specs/)")
+    record.set_defaults(run=_record)
+
+    cassettes = verb("cassettes", "Show every cassette, where it came from and when.", "whose (default: all)")
+    cassettes.add_argument("--json", action="store_true", help="as JSON, for programs")
+    cassettes.add_argument(
+        "--dir", dest="folder", type=Path, default=Path("cassettes"), metavar="DIR", help="(default: cassettes/)"
+    )
+    cassettes.set_defaults(run=_cassettes)
+
     demo = verbs.add_parser("demo", help="See all clients at work against the sandbox.")
     demo.set_defaults(run=_demo)
     return parser
@@ -153,6 +198,18 @@ def _sandbox(options: argparse.Namespace) -> int:
         examples=options.examples,
         limits=not options.no_limits,
     )
+
+
+def _record(options: argparse.Namespace) -> int:
+    from .record import record_verb
+
+    return record_verb(options)
+
+
+def _cassettes(options: argparse.Namespace) -> int:
+    from .record import cassettes_verb
+
+    return cassettes_verb(options)
 
 
 def _demo(_: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from .resolve import resolve
 from .source import Mapping
 
 # Modules that stand beside the exchanges in the package `specie`.
-_TAKEN = ("runtime", "compiler", "sandbox", "cli")
+_TAKEN = ("runtime", "compiler", "sandbox", "cassettes", "cli")
 
 
 class NoSpecs(Exception):
