@@ -1,2 +1,0 @@
-def f(x: int) -> str:
-    return x
