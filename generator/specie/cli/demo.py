@@ -94,9 +94,10 @@ def _trade(table: Table, sandbox: Sandbox, trader: Trader) -> None:
         return f"bought {trader.amount:f} at {price:f} or better"
 
     def lose_the_answer() -> str:
-        sandbox.fault(f"accept-then-reset on {trader.title.lower()}.orders.create")
+        sandbox.fault(f"accept-then-timeout on {trader.title.lower()}.orders.create")
+        price = _rounded(prices[0] * Decimal("0.8"), prices[0])
         try:
-            rest()
+            trader.place(trader.client.with_options(timeout=0.3), trader.pair, trader.amount, price)
         except OutcomeUnknown as unknown:
             orders = len(trader.open(trader.client, trader.pair))
             return f"{type(unknown).__name__}, sent once; {orders} order is there"
