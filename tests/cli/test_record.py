@@ -316,3 +316,17 @@ def test_balances_are_scrubbed_wherever_they_stand() -> None:
         operation = next(one for one in exchange.operations if one.id == name)
         assert scrubbed(text, exchange, operation, CANARIES, demo, balances=True) == clean
     assert NOW_MS
+
+
+def test_a_live_recording_of_an_unchanged_reply_changes_no_byte(tmp_path: Path, played: Any) -> None:
+    """The clock goes on; where it shows in no request, it is no change."""
+    exchange = exchanges()["bitopro"]
+    sandbox = played("bitopro")
+    (first,) = record(exchange, ["market.pairs"], out=tmp_path, live=live(sandbox), today=date(2030, 1, 1))
+    before = first.path.read_bytes()
+    (again,) = record(exchange, ["market.pairs"], out=tmp_path, live=live(sandbox), today=date(2031, 1, 1))
+    assert (again.outcome, again.path.read_bytes()) == ("unchanged", before)
+    # A signed call has its time in it, and is another one each time.
+    made = [next(record(exchange, ["account.balances"], out=tmp_path, live=live(sandbox))) for _ in range(2)]
+    assert [one.outcome for one in made] == ["new", "changed"]
+    replay(made[1].path, exchange, Label.read(read(made[1].path)["specie"]))

@@ -20,15 +20,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         from specie.compiler import NoSpecs, SpecError
-        from specie.compiler.render import WrongTemplate
         from specie.compiler.write import ForeignFile
+
+        wrong: list[type[Exception]] = [SpecError, NoSpecs, ForeignFile]
+        if options.verb == "generate":
+            from specie.compiler.render import WrongTemplate
+
+            wrong.append(WrongTemplate)
     except ModuleNotFoundError as error:
         print(f"specie {options.verb} needs {error.name}: pip install 'specie[generate]'", file=sys.stderr)
         return 1
     try:
         status: int = options.run(options)
         sys.stdout.flush()
-    except (SpecError, NoSpecs, ForeignFile, WrongTemplate) as error:
+    except tuple(wrong) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:
