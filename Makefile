@@ -1,17 +1,17 @@
-# make demo · make test · make generate · make check · make clean
+# make demo · make test · make faults · make generate · make check · make clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test generate check types lint clean
+.PHONY: demo test faults generate check types lint clean
 
 # A stamp, so that a second make installs nothing. pip reads dependency groups since 25.1.
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[async,generate,sandbox]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[async,generate,redis,sandbox,streams,telemetry]' --group dev
 	touch $@
 
 demo: $(READY)
@@ -20,6 +20,10 @@ demo: $(READY)
 
 test: $(READY) check
 	$(BIN)/pytest --quiet -n auto
+
+# Every operation of every exchange into every fault of the sandbox, by both clients, as a table; two minutes or so.
+faults: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m faults
 
 # Everything that needs no test runner: specs, generated code, both type checkers, lint.
 check: $(READY)

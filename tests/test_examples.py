@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 from enum import Enum as PythonEnum
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 from support.calls import arguments, call, connected, example, operations
 from support.meaning import CROSSED, DATED, FIRST_BLOCK, LATEST, UNACCOUNTED, UTC_OF, anywhere, books
+from support.replay import exchanges
 from support.replies import Site, parsed, sites
 from support.stubs import Answer, Wire
 
-from specie.compiler.model import Exchange, KeyedBy, ListOf, MapOf, Model, Operation, Ref
+from specie.cassettes.documented import documented_messages
+from specie.compiler.model import Exchange, KeyedBy, ListOf, MapOf, Model, Operation, Ref, TypeExpression
+from specie.compiler.stream_model import Condition, Stream, Webhook
 
 every_operation = pytest.mark.parametrize(("exchange", "operation"), operations())
 
@@ -120,7 +124,7 @@ def test_the_tables_above_name_what_there_is() -> None:
     ids = {param.id for param in operations()}
     assert {*UNACCOUNTED, *CROSSED} <= ids
     owners = {f"{param.values[0].name}.{site.owner}" for param in operations() for site in decoded(*param.values)[1]}
-    assert set(DATED) <= owners
+    assert set(DATED) <= owners | {f"{exchange.name}.{field}" for exchange, field in fields_told()}
 
 
 def test_the_examples_show_most_of_what_the_models_have() -> None:
@@ -128,6 +132,7 @@ def test_the_examples_show_most_of_what_the_models_have() -> None:
     shown: Counter[str] = Counter()
     for param in operations():
         shown.update(site.owner for site in decoded(*param.values)[1])
+    shown.update(field for _, field in fields_told())
     for exchange in {param.values[0].name: param.values[0] for param in operations()}.values():
         fields = [
             f"{model.name}.{field.name}"
@@ -138,6 +143,60 @@ def test_the_examples_show_most_of_what_the_models_have() -> None:
         ]
         keys = {f"{one.item.name}.{one.key}" for one in _keyed(exchange)}
         assert not [one for one in fields if not shown[one] and one not in keys]
+
+
+def fields_told() -> Iterator[tuple[Exchange, str]]:
+    """The fields that the documented messages of streams and webhooks show."""
+    for exchange in exchanges().values():
+        for entry in (*exchange.streams, *exchange.webhooks):
+            for message in documented_messages(exchange, entry):
+                for field in fields_of_message(exchange, entry, message):
+                    yield exchange, field
+
+
+def fields_of_message(exchange: Exchange, entry: Stream | Webhook, message: Any) -> Iterator[str]:
+    """The fields that a documented message shows: of the first type that it fits, and of the one that is for messages
+    which fit several webhooks."""
+    content = message
+    if isinstance(entry, Stream):
+        for key in entry.at:
+            content = content[key]
+        content = content | dict(entry.fill) if entry.fill else content
+    kind = _type_of(entry, content)
+    assert kind is not None
+    yield from _shown(exchange, kind, content)
+    if isinstance(entry, Webhook) and sum(_type_of(one, content) is not None for one in exchange.webhooks) > 1:
+        otherwise = next(group.otherwise for group in exchange.groups if group.name == entry.group)
+        yield from _shown(exchange, otherwise, content)
+
+
+def _type_of(entry: Stream | Webhook, content: Any) -> TypeExpression | None:
+    fitting = (one.type for one in entry.yields if all(_holds(condition, content) for condition in one.when))
+    return next(fitting, None)
+
+
+def _holds(condition: Condition, content: Any) -> bool:
+    for key in condition.key.split("."):
+        content = content.get(key) if isinstance(content, dict) else None
+    return {"present": content is not None, "absent": content is None}.get(
+        condition.test, str(content) == condition.wanted
+    )
+
+
+def _shown(exchange: Exchange, kind: Any, raw: Any) -> Iterator[str]:
+    if isinstance(kind, ListOf):
+        for one in raw:
+            yield from _shown(exchange, kind.item, one)
+    elif isinstance(kind, MapOf | KeyedBy):
+        for one in raw.values():
+            yield from _shown(exchange, kind.value if isinstance(kind, MapOf) else kind.item, one)
+    elif isinstance(kind, Ref) and isinstance(model := exchange.named[kind.name], Model):
+        for index, field in enumerate(model.fields):
+            step: Any = index if model.row else field.wire
+            if len(raw) > index if model.row else field.wire in raw:
+                yield f"{model.name}.{field.name}"
+                if raw[step] not in (None, ""):
+                    yield from _shown(exchange, field.type, raw[step])
 
 
 def _keyed(exchange: Exchange) -> list[KeyedBy]:

@@ -15,9 +15,10 @@ from support.replies import parsed, sites
 
 import specie.runtime
 from specie.compiler.model import Enum, Exchange, KeyedBy, ListOf, MapOf, Operation, Plain, Ref
-from specie.runtime import ApiError, AuthenticationFailed, NotFound
+from specie.runtime import ApiError, AuthenticationFailed, Nonces, NonceSource, NotFound
 from specie.sandbox import Sandbox, Seen
 
+NONCES = Nonces()
 both_bodies = pytest.mark.parametrize("body", BODIES)
 SIGNED = operations(lambda _, operation: operation.auth)
 PYTHON: dict[str, type] = {
@@ -38,8 +39,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def options(sandbox: Sandbox, exchange: Exchange, **more: Any) -> dict[str, Any]:
-    """The sandbox's clock, and the nonces of the process, since the sandbox remembers those it saw."""
-    return {**sandbox.client_options_of(exchange.name), "clock": lambda: NOW_MS, "nonces": None, **more}
+    """The sandbox's clock, and nonces of one source, since the sandbox remembers those it saw. Those of the process would
+    remember the clock of some other test."""
+    return {**sandbox.client_options_of(exchange.name), "clock": lambda: NOW_MS, "nonces": NONCES, **more}
 
 
 def assert_typed(exchange: Exchange, kind: Any, value: Any) -> None:
@@ -127,7 +129,9 @@ def test_a_wrong_key_is_refused(exchange: Exchange, operation: Operation, body: 
 def test_a_nonce_that_was_used_is_refused(
     exchange: Exchange, operation: Operation, body: str, sandbox: Sandbox
 ) -> None:
-    class Stuck:
+    class Stuck(NonceSource):
+        blocking = False
+
         def next(self, scope: str, now_ms: int) -> int:
             return 12345
 

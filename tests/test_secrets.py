@@ -7,17 +7,22 @@ import logging
 import pickle
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from support.calls import BODIES, arguments, call, connected, example, operations
 from support.loopback import Loopback, nobody, reply
 from support.stubs import Answer, Fault, Sent, Wire
 
 from specie.compiler.model import Exchange, Operation
-from specie.runtime import SpecieError, Timeout
+from specie.runtime import FileBudgets, FileNonces, Hooks, SpecieError, Timeout
 
 both_bodies = pytest.mark.parametrize("body", BODIES)
 SECRET = "canary-secret-Zq8+/=vXw2NbD5kfJ7mLpT3"
@@ -54,17 +59,43 @@ class Heard(logging.Handler):
         self.lines.append(repr(record.__dict__))
 
 
+class Exported(SpanExporter):
+    """Everything that a program exports which traces."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.lines += [span.to_json() for span in spans]
+        return SpanExportResult.SUCCESS
+
+
+def telling(heard: list[str]) -> Hooks:
+    """Hooks that write down all that they are told."""
+
+    def tell(record: object) -> None:
+        heard.append(f"{record!r} {record}")
+        heard.append(pickle.dumps(record).decode("latin-1"))
+
+    return Hooks(before_send=tell, after_reply=tell, on_retry=tell, on_drift=tell)
+
+
 @contextmanager
 def listening() -> Iterator[list[str]]:
     """What is logged and warned of meanwhile."""
     heard, root = Heard(), logging.getLogger()
-    names = ("urllib3", "requests", "aiohttp", "asyncio", "specie")
+    names = ("urllib3", "requests", "aiohttp", "asyncio", "websockets", "specie")
     levels = {one: one.level for one in (root, *map(logging.getLogger, names))}
     root.addHandler(heard)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(Exported(heard.lines)))
     try:
         for one in levels:
             one.setLevel(logging.DEBUG)
-        with warnings.catch_warnings(record=True) as warned:
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            mock.patch.object(trace, "get_tracer", provider.get_tracer),
+        ):
             warnings.simplefilter("always")
             yield heard.lines
         heard.lines += [str(one.message) for one in warned]
@@ -112,6 +143,7 @@ def looked_over(
     the secret, and may have it in its reply."""
     hidden = canaries(exchange).values()
     error: SpecieError | None = None
+    before = len(heard)
     with client.capture() as replies:
         try:
             result = call(client, operation, arguments(exchange, operation))
@@ -124,6 +156,9 @@ def looked_over(
     assert_shows_nothing(f"{itself!r} {itself}", "the client")
     group = getattr(itself, operation.group)
     assert_shows_nothing(f"{group!r} {group}", "the group")
+    assert {"Sending(", "Replied("} <= {line[: line.find("(") + 1] for line in heard[before:]}, "the hooks were told"
+    assert any('"specie.operation"' in line for line in heard[before:]), "a span was exported"
+    assert any(line.startswith(f"specie.{exchange.name} ") for line in heard[before:]), "something was logged"
     assert_shows_nothing("\n".join(heard), "the log")
     if error is not None:
         for what, text in everything_about(error):
@@ -166,7 +201,6 @@ def again_and_again(sent: Sent) -> Answer:
     return Answer(f"{KEY} ".encode() * 500, 500)
 
 
-KNOWING = (told_of_everything, a_field_of_it, only_it)
 ENDINGS: dict[str, Callable[[Sent], Answer | Fault]] = {
     "echo with 401": echo,
     "echo with 200": plain_echo,
@@ -180,26 +214,54 @@ ENDINGS: dict[str, Callable[[Sent], Answer | Fault]] = {
     "timeout": lambda _: Fault("timeout"),
     "no connection": lambda _: Fault("refused"),
     "reset": lambda _: Fault("reset"),
+    "drift": lambda _: Answer(json.dumps({KEY: {SECRET: OTHER}, "error": {KEY: SECRET}}).encode()),
     "redirect": lambda sent: Answer(b"", 302, {"Location": f"https://evil.example/?key={KEY}&secret={SECRET}"}),
 }
+
+
+KNOWING = ("told of everything", "a field of it", "only it", "drift")
 
 
 @both_bodies
 @pytest.mark.parametrize(("exchange", "operation"), operations())
 def test_nothing_shows_in_success(exchange: Exchange, operation: Operation, body: str) -> None:
     wire = Wire(Answer(example(exchange, operation)))
-    with listening() as heard, connected(exchange, body, wire, **canaries(exchange)) as client:
+    with listening() as heard, connected(exchange, body, wire, hooks=telling(heard), **canaries(exchange)) as client:
         assert looked_over(exchange, operation, client, heard) is None
 
 
 @both_bodies
 @pytest.mark.parametrize(("exchange", "operation"), operations())
 def test_nothing_shows_in_failure(exchange: Exchange, operation: Operation, body: str) -> None:
-    for ending in ENDINGS.values():
+    for name, ending in ENDINGS.items():
         wire = Wire(ending)
-        with listening() as heard, connected(exchange, body, wire, **canaries(exchange)) as client:
-            looked_over(exchange, operation, client, heard, knows=ending in KNOWING)
+        with (
+            listening() as heard,
+            connected(exchange, body, wire, hooks=telling(heard), **canaries(exchange)) as client,
+        ):
+            looked_over(exchange, operation, client, heard, knows=name in KNOWING)
         assert len(wire.requests) == 1
+
+
+@both_bodies
+@pytest.mark.parametrize(("exchange", "operation"), operations(lambda _, operation: operation.auth, each=False))
+def test_nothing_shows_where_limits_and_nonces_are_kept(
+    exchange: Exchange, operation: Operation, body: str, tmp_path: Path
+) -> None:
+    stores: dict[str, Any] = {
+        "budgets": FileBudgets(tmp_path / "limits"),
+        "nonces": FileNonces(tmp_path / "nonces"),
+        "limits": "wait",
+    }
+    given = {"clock": None, **stores, **canaries(exchange)}
+    with listening() as heard, connected(exchange, body, Wire(Answer(example(exchange, operation))), **given) as client:
+        call(client, operation, arguments(exchange, operation))
+        assert_shows_nothing(repr(client.limits()), "the limits")
+    kept = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert kept
+    for file in kept:
+        assert_shows_nothing(file.read_bytes().decode("latin-1"), file.name)
+    assert_shows_nothing(f"{stores!r} {heard}", "a store")
 
 
 @both_bodies
@@ -266,7 +328,7 @@ def test_nothing_shows_over_a_socket(exchange: Exchange, operation: Operation, e
     with Loopback(ANSWERS[ending]) as server:
         servers = {one.name: server.url for one in exchange.servers if one.url.startswith("http")}
         more: dict[str, Any] = {**canaries(exchange), "base_url": servers, "timeout": Timeout(1.0, 0.05, 1.0)}
-        with listening() as heard, connected(exchange, body, **more) as client:
+        with listening() as heard, connected(exchange, body, hooks=telling(heard), **more) as client:
             assert looked_over(exchange, operation, client, heard) is not None
         assert any(KEY.encode() in request for request in server.requests)
         assert not any(SECRET.encode() in request for request in server.requests)
@@ -278,5 +340,30 @@ def test_nothing_shows_without_a_connection(exchange: Exchange, operation: Opera
     with nobody() as url:
         servers = {one.name: url for one in exchange.servers if one.url.startswith("http")}
         more: dict[str, Any] = {**canaries(exchange), "base_url": servers}
-        with listening() as heard, connected(exchange, body, **more) as client:
+        with listening() as heard, connected(exchange, body, hooks=telling(heard), **more) as client:
             assert looked_over(exchange, operation, client, heard) is not None
+
+
+@both_bodies
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(("exchange", "operation"), REAL)
+def test_nobody_else_is_sent_anything_by_a_redirect(
+    exchange: Exchange, operation: Operation, status: int, body: str
+) -> None:
+    with Loopback(lambda _: reply(200, b"{}")) as elsewhere:
+
+        def redirected(_: bytes) -> bytes:
+            head = (
+                f"HTTP/1.1 {status} X\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            return head.encode()
+
+        with Loopback(redirected) as server:
+            servers = {one.name: server.url for one in exchange.servers if one.url.startswith("http")}
+            with (
+                connected(exchange, body, **canaries(exchange), base_url=servers) as client,
+                pytest.raises(SpecieError, match="not followed"),
+            ):
+                call(client, operation, arguments(exchange, operation))
+            assert len(server.requests) == 1
+        assert elsewhere.requests == []

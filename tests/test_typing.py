@@ -173,9 +173,10 @@ def wrong(client: Bitexbit) -> None:
 
 BITOK = """
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_type
 
-from specie.bitok import AsyncBitok, Bitok, Side, SortOrder, Transaction
+from specie.bitok import AsyncBitok, Bitok, Order, OrdersOutcome, Side, SortOrder, Trade, Transaction
+from specie.runtime import Filled, NotPlaced, OutcomeUnknown, Placed, StillUnknown
 
 
 def right(client: Bitok) -> Decimal:
@@ -206,6 +207,36 @@ def wrong(client: Bitok) -> None:
     total: int = client.account.info().funds["usd"]  # wrong: assignment
     client.account.transactions(method="getInfo")  # wrong: call-arg
     print(total)
+
+
+def found(client: Bitok, unknown: OutcomeUnknown) -> str:
+    outcome = client.orders.reconcile(unknown, known=["1", 2], wait=60)
+    match outcome:
+        case Placed(order):
+            assert_type(order, Order)
+            return order.id
+        case Filled(fills):
+            return fills[0].order_id
+        case NotPlaced(why):
+            return why
+        case StillUnknown(candidates, why):
+            assert_type(candidates, tuple[Order | Trade, ...])
+            return why
+
+
+async def found_too(client: AsyncBitok, unknown: OutcomeUnknown) -> OrdersOutcome:
+    client.market.rules("btc_usd")  # wrong: attr-defined
+    return await client.orders.reconcile(unknown)
+
+
+def forgotten(client: Bitok, unknown: OutcomeUnknown) -> str:  # wrong: return
+    match client.orders.reconcile(unknown):
+        case Placed(order):
+            return order.id
+        case NotPlaced(why):
+            return why
+        case StillUnknown(_, why):
+            return why
 """
 
 SCRIPTS = {"bibox": BIBOX, "bitexbit": BITEXBIT, "bitok": BITOK, "bitopro": BITOPRO}

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from support.served import BODIES, Stage, served
+from support.stage import BODIES, Served, served
 
 from specie.bitok import Side, SortOrder
 from specie.bitok.wallet import RequestStatus
@@ -46,7 +46,7 @@ def done(result: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", params=BODIES)
-def empty(request: pytest.FixtureRequest) -> Iterator[Stage]:
+def empty(request: pytest.FixtureRequest) -> Iterator[Served]:
     """An exchange that has nothing, and says so as PHP does: an empty map is written as an empty list."""
 
     def answer(call: Call) -> Any:
@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[ArgumentError], str, str]] = 
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_it_is_refused_before_it_is_sent(empty: Stage, case: str) -> None:
+def test_it_is_refused_before_it_is_sent(empty: Served, case: str) -> None:
     operation, arguments, error, parameter, words = REFUSED[case]
     before = len(empty.came)
     with pytest.raises(error) as caught:
@@ -154,7 +154,7 @@ def test_it_is_refused_before_it_is_sent(empty: Stage, case: str) -> None:
     assert len(empty.came) == before
 
 
-def test_what_is_always_sent_is_no_argument(empty: Stage) -> None:
+def test_what_is_always_sent_is_no_argument(empty: Served) -> None:
     for name in ("method", "nonce", "from", "type", "rate"):
         with pytest.raises(TypeError, match=name):
             empty.client.orders.create(**order(**{name: "Trade"}))
@@ -213,7 +213,7 @@ def rows_of(call: Call, numbers: list[int], make: Callable[[int], Any], usual: i
     return {str(number): make(number) for number in chosen[start : start + given.get("count", usual)]} or []
 
 
-def fields(stage: Stage) -> list[str]:
+def fields(stage: Served) -> list[str]:
     """The forms that came, but for the nonces."""
     return [one.received.text.partition("&nonce=")[0] for one in stage.calls]
 
@@ -281,7 +281,7 @@ def test_the_size_of_a_page_may_be_left_to_the_exchange(body: str) -> None:
     ]
 
 
-def test_a_walk_through_nothing_asks_once(empty: Stage) -> None:
+def test_a_walk_through_nothing_asks_once(empty: Served) -> None:
     for walk in (
         empty.client.account.iter_transactions(),
         empty.client.orders.iter_trades(),
@@ -468,7 +468,7 @@ def test_a_method_that_no_spec_knows_is_signed_all_the_same(body: str) -> None:
 # --- oddities ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_map_may_be_written_as_a_list(empty: Stage) -> None:
+def test_an_empty_map_may_be_written_as_a_list(empty: Served) -> None:
     page = empty.client.account.transactions()
     assert (page.total, page.rows) == (0, [])
     assert empty.client.orders.open() == []

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,13 @@ SPECS = ROOT / "tests" / "compiler" / "golden" / "specs"
 EXPECTED = ROOT / "tests" / "compiler" / "golden" / "expected"
 
 
+COUNTED = "15 operations, 7 streams and 2 webhooks"
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with a copy of the golden exchange."""
-    shutil.copytree(SPECS, tmp_path / "specs")
+    shutil.copytree(SPECS / "acme", tmp_path / "specs" / "acme")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -31,11 +35,12 @@ def test_generate_writes_and_then_has_nothing_to_change(here: Path, capsys: pyte
     assert main(["generate"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "+ acme/orders.py" in said
-    assert said[-1] == "7 files of 11 operations in generated/specie: written"
+    state = f"9 files of {COUNTED} in generated/specie"
+    assert said[-1] == f"{state}: written"
     for path in (here / "generated").rglob("*"):
         os.utime(path, ns=(1, 1))
     assert main(["generate"]) == 0
-    assert capsys.readouterr().out == "7 files of 11 operations in generated/specie: nothing to change\n"
+    assert capsys.readouterr().out == f"{state}: nothing to change\n"
     assert {path.stat().st_mtime_ns for path in (here / "generated").rglob("*")} == {1}
 
 
@@ -54,10 +59,10 @@ def test_check_writes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_group_that_is_gone_goes_from_the_client(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate"]) == 0
-    (here / "specs" / "acme" / "orders.yaml").unlink()
+    (here / "specs" / "acme" / "streams.yaml").unlink()
     assert main(["generate"]) == 0
-    assert "- acme/orders.py" in capsys.readouterr().out
-    assert not (here / "generated" / "specie" / "acme" / "orders.py").exists()
+    assert "- acme/streams.py" in capsys.readouterr().out
+    assert not (here / "generated" / "specie" / "acme" / "streams.py").exists()
 
 
 def test_a_foreign_file_stops_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +173,12 @@ def test_lint(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 see: more
                 query: {symbol: str, side: Side}
                 returns: json
+              drop:
+                delete: /more
+                doc: Drop it.
+                see: more
+                effect: cancel
+                returns: nothing
             """)
     )
     assert main(["lint"]) == 0
@@ -177,14 +188,38 @@ def test_lint(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "A001 'side'" not in "".join(said)
     missing = "specs/acme/examples/extra/more.json"
     assert f"specs/acme/extra.yaml:3:3 A002 extra.more has no example reply: {missing}" in said
-    assert said[-1].startswith("12 operations of 1 exchange: nothing wrong, ")
+    why = "says neither how its outcome can be found out nor that it cannot: reconcile: {none: …}"
+    assert f"specs/acme/extra.yaml:9:3 A003 extra.drop {why}" in said
+    assert said[-1].startswith("17 operations, 7 streams and 2 webhooks of 1 exchange: nothing wrong, ")
+    messages = "specs/acme/examples/streams/notices.json"
+    assert any(line.endswith(f"A002 streams.notices has no example messages: {messages}") for line in said)
+
+
+def test_lint_of_streams(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    streams = here / "specs" / "acme" / "streams.yaml"
+    text = streams.read_text().replace(
+        "connections:\n", "connections:\n  idle: {doc: Nothing comes over it., server: stream}\n", 1
+    )
+    streams.write_text(
+        text.replace("span?: {type: str, length: 1..5, example: 1m}", "span: {type: str}", 1).replace(
+            "[:{span}]", ":{span}", 1
+        )
+    )
+    assert main(["lint"]) == 0
+    said = "".join(capsys.readouterr().out)
+    assert "A004 no stream comes over 'idle'" in said
+    assert "A001 'span' has no example, so nothing can listen to streams.trades by itself" in said
 
 
 def test_list(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].split() == ["OPERATION", "CALL", "AUTH", "EFFECT", "LIMIT", "ASSUMED", "CONFLICTS"]
-    assert said[-1] == "11 operations"
+    assert said[-1] == COUNTED
+    shown = {line.split()[0]: line.split()[1:5] for line in said if line.startswith(("acme.streams", "acme.webhooks"))}
+    assert shown["acme.streams.order_book"] == ["{symbol}.book[.{depth}]", "-", "stream", "-"]
+    assert shown["acme.streams.notices"] == ["user", "trade/admin", "stream", "-"]
+    assert shown["acme.webhooks.withdrawal"][:3] == ["after", "orders.edit", "-"]
     create = next(line.split() for line in said if line.startswith("acme.orders.create "))
     assert create[:5] == ["acme.orders.create", "POST", "/orders/{pair}", "trade", "create"]
 
@@ -192,12 +227,29 @@ def test_list(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "acme", "--json"]) == 0
     rows = {f"{row['group']}.{row['name']}": row for row in json.loads(capsys.readouterr().out)}
-    assert len(rows) == 11
+    assert Counter(row["kind"] for row in rows.values()) == {"operation": 15, "stream": 7, "webhook": 2}
+    book = rows["streams.order_book"]
+    assert {key: book[key] for key in ("connection", "transport", "server", "channel", "auth", "book", "resync")} == {
+        "connection": "market", "transport": "websocket", "server": "stream", "channel": "{symbol}.book[.{depth}]",
+        "auth": False, "book": "deltas", "resync": None,
+    }  # fmt: skip
+    # Its own caveats, those of its parameters and of its connection, and those of what the connection has.
+    wanted = {
+        "parameter depth: Any other is refused.",
+        "connection market: Pings are answered.",
+        "option version: Two is the last.",
+    }
+    assert {"Nothing is lost within a connection."} | wanted <= set(book["assumed"])
+    assert "refusal 200: Seen once." in rows["streams.ticker"]["assumed"]
+    assert rows["webhooks.withdrawal"]["of"] == "orders.edit"
+    assert {"It comes within a day.", "signature: Names are sorted by their bytes."} <= set(
+        rows["webhooks.withdrawal"]["assumed"]
+    )
     ticker = rows["market.ticker"]
     assert ticker["spec"].startswith("specs/acme/market.yaml:")
     assert {key: ticker[key] for key in ("method", "path", "auth", "effect", "limits", "pages", "page", "server")} == {
         "method": "GET", "path": "/ticker/{pair}", "auth": False, "effect": "read",
-        "limits": ["10/s per endpoint", "600/min per ip"], "pages": None, "server": "rest",
+        "limits": ["10/s per endpoint", "3000/h per ip", "600/min per ip", "9000/10s per ip in points"], "pages": None, "server": "rest",
         "page": "https://docs.acme.example/market#ticker",
     }  # fmt: skip
     # Its own caveats, those of its parameters, and those of all types that it gives.

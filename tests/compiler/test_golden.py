@@ -1,4 +1,4 @@
-"""An invented exchange that says everything the language can say, and the client that it becomes.
+"""Invented exchanges that say everything the language can say, and the clients that they become.
 
 Run with SPECIE_UPDATE_GOLDEN=1 to write the golden files anew, and read the difference.
 """
@@ -6,7 +6,9 @@ Run with SPECIE_UPDATE_GOLDEN=1 to write the golden files anew, and read the dif
 from __future__ import annotations
 
 import asyncio
+import hmac
 import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -16,16 +18,17 @@ from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from specie.compiler import compile_specs, grammar, source
+from specie.compiler import compile_specs, grammar, source, stream_grammar
+from specie.compiler.connections import TAKEN
 from specie.compiler.diagnostics import Complaints
 from specie.compiler.write import with_lists
-from specie.runtime import InvalidValue, Nonces, Unsigned
+from specie.runtime import InvalidValue, Nonces, StreamOptions, Unsigned, WebhookSignatureMismatch
 
 from .acme import GOLDEN, SPECS, imported, rendered
 
@@ -64,7 +67,7 @@ def _records(shape: Any, found: dict[str, grammar.Record]) -> None:
         case grammar.Many():
             _records(shape.item, found)
         case grammar.Either():
-            for one in (shape.scalar, shape.sequence, shape.mapping):
+            for one in (shape.scalar, shape.sequence, shape.mapping, shape.records):
                 _records(one, found)
         case _:
             pass
@@ -83,7 +86,8 @@ def _keys(node: source.Node | None) -> Iterator[str]:
 def test_the_golden_spec_uses_every_key_of_the_grammar() -> None:
     found: dict[str, grammar.Record] = {}
     _records(grammar.EXCHANGE_FILE, found)
-    _records(grammar.GROUP_FILE, found)
+    for shape in (grammar.GROUP_FILE, *stream_grammar.FILES.values()):
+        _records(shape, found)
     texts = [path.read_text(encoding="utf-8") for path in SPECS.rglob("*.yaml")]
     used = {key for text in texts for key in _keys(source.parse(text, "", Complaints()))}
     assert {key.removesuffix("?") for record in found.values() for key in record.keys} - used == set()
@@ -121,7 +125,12 @@ def test_golden_pleases(command: str, tmp_path: Path) -> None:
     else:
         arguments += ["--line-length", "120"]
     done = subprocess.run(
-        [*arguments, "acme"], cwd=EXPECTED, env=environment, capture_output=True, text=True, check=False
+        [*arguments, "acme", "bourse", "casa"],
+        cwd=EXPECTED,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -197,8 +206,13 @@ TICKER = {
 
 def test_exports(acme: ModuleType) -> None:
     names = acme.__all__
-    assert {"Acme", "AsyncAcme", "Market", "AsyncOrders", "Ticker", "Side"} <= set(names)
-    assert all(getattr(acme, name).__name__ == name for name in names)
+    assert {"Acme", "AsyncAcme", "Market", "AsyncOrders", "Ticker", "Side", "AsyncStreams", "webhooks"} <= set(names)
+    assert "Webhooks" not in names
+    aliases = {name for name in names if not isinstance(getattr(acme, name), type | ModuleType)}
+    assert "Event" in aliases
+    assert all(getattr(acme, name).__name__ == name for name in set(names) - aliases - {"webhooks"})
+    assert acme.Event == acme.Paid | acme.Redeemed | acme.Refused
+    assert acme.webhooks.__name__ == "acme.webhooks"
 
 
 def test_get(client: Any, wire: Wire, acme: ModuleType) -> None:
@@ -319,9 +333,51 @@ def test_from_env(acme: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(acme.AsyncAcme.from_env(expire_after=5).close())
 
 
+def test_streams(client: Any, acme: ModuleType) -> None:
+    names = {name: str(inspect.signature(one)) for name, one in vars(acme.Streams).items() if inspect.isfunction(one)}
+    assert names["order_book"] == (
+        "(self, symbol: 'str | Sequence[str]', *, depth: 'Literal[5, 10] | None' = None) -> 'Stream[BookChange]'"
+    )
+    assert names["book"] == "(self, symbol: 'str', *, depth: 'Literal[5, 10] | None' = None) -> 'LocalBook'"
+    assert names["orders"] == "(self) -> 'Stream[OrderUpdate | Order]'"
+    assert names["notices"] == "(self) -> 'Stream[OrderUpdate | Notice]'"
+    assert names["trades"].startswith("(self, side: 'Side | Sequence[Side]', *, span: 'str | None' = None")
+    assert names["with_options"] == (
+        "(self, *, version: 'Literal[1, 2] | None' = None, **options: 'Unpack[StreamOptions]') -> 'Self'"
+    )
+    changed = client.streams.with_options(version=1, queue=5)
+    assert type(changed) is type(client.streams) is acme.Streams
+    assert changed is not client.streams
+
+
+def test_no_option_of_a_connection_hides_one_of_all_streams() -> None:
+    assert set(StreamOptions.__annotations__) | {"channel", "channels", "request", "self", "options"} == TAKEN
+
+
+def test_webhooks(acme: ModuleType) -> None:
+    secrets = {"api_key": "key", "api_secret": "acme"}
+
+    def parse(fields: dict[str, str], **more: Any) -> Any:
+        signature = acme.webhooks.sign(list(fields.items()), **secrets)
+        body = urlencode({**fields, "sig": signature})
+        return acme.webhooks.parse({}, body.encode(), **secrets, **more)
+
+    paid = parse({"id": "7", "txid": "0x1", "amount": "1.50"})
+    assert paid == acme.Paid(id="7", amount=Decimal("1.50"), txid="0x1")
+    assert parse({"id": "7", "voucher": "v"}) == acme.Redeemed(id="7", voucher="v")
+    assert parse({"id": "7", "reason": "r"}, webhook="voucher") == acme.Refused(id="7", reason="r")
+    with pytest.raises(WebhookSignatureMismatch):
+        acme.webhooks.parse({}, b"id=7&txid=1&amount=2&sig=key%3A00", **secrets)
+    (exchange,) = compile_specs(SPECS, ["acme"])
+    verify = next(group.verify for group in exchange.groups if group.verify)
+    (vector,) = verify.vectors
+    text = acme.webhooks.sign([tuple(pair) for pair in vector.given["fields"]], **secrets)
+    assert text == "key:" + hmac.new(b"acme", vector.expect["text"].encode(), "sha256").hexdigest()
+
+
 @pytest.mark.usefixtures("acme")
 def test_vectors_of_the_spec() -> None:
-    (exchange,) = compile_specs(SPECS)
+    (exchange,) = compile_specs(SPECS, ["acme"])
     assert exchange.auth is not None
     auth = importlib.import_module("acme.auth")
     secrets = {one.name for one in exchange.auth.credentials} | {one.name for one in exchange.auth.options}

@@ -10,6 +10,7 @@ from specie import runtime
 from specie.compiler import names
 from specie.compiler.views import RUNTIME, SIGNING
 from specie.runtime import signing
+from specie.runtime.options import ClientOptions
 
 
 def public(one: type) -> set[str]:
@@ -21,7 +22,7 @@ def test_what_the_runtime_has_is_refused() -> None:
     assert public(runtime.BaseCredentials) <= names.CREDENTIALS
     assert not (public(runtime.Group) | public(runtime.AsyncGroup) | public(runtime.Model))
     taken = set(inspect.signature(runtime.Client).parameters) - {"exchange", "credentials"}
-    assert taken <= names.CONSTRUCTOR
+    assert taken | set(ClientOptions.__annotations__) == names.CONSTRUCTOR
 
 
 def test_what_is_imported_exists() -> None:

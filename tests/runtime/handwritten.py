@@ -417,7 +417,7 @@ EXCHANGE = Exchange(
         codes={-2006: InvalidSignature},
         texts={"Balance for * not enough*": InsufficientFunds, "Try another *": InvalidRequest},
     ),
-    auth=Auth(Credentials, sign, add=add, nonce=True),
+    auth=Auth(Credentials, sign, add=add, nonce="increasing"),
 )
 
 
@@ -437,6 +437,7 @@ class Acme(Client):
         session: requests.Session | None = None,
         retries: Retries | int | None = None,
         nonces: NonceSource | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(
             EXCHANGE,
@@ -447,6 +448,7 @@ class Acme(Client):
             session=session,
             retries=retries,
             nonces=nonces,
+            **more,
         )
 
     @classmethod
@@ -485,6 +487,7 @@ class AsyncAcme(AsyncClient):
         session: aiohttp.ClientSession | None = None,
         retries: Retries | int | None = None,
         nonces: NonceSource | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(
             EXCHANGE,
@@ -495,6 +498,7 @@ class AsyncAcme(AsyncClient):
             session=session,
             retries=retries,
             nonces=nonces,
+            **more,
         )
 
     @cached_property

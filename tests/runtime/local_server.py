@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -20,16 +22,21 @@ class Got(NamedTuple):
 
 
 class Server:
-    """Answers each request with the next of `script`: a dict or list (JSON, 200), `(status, headers, bytes)`, or the name of a fault."""
+    """Answers each request with the next of `script`: a dict or list (JSON, 200), `(status, headers, bytes)`, raw bytes, or the name of a fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Path | None = None) -> None:
+        """`tls`: a PEM file with key and certificate, for a server that speaks HTTPS."""
+        self._context = None
+        if tls is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(tls)
         self.script: list[Any] = []
         self.got: list[Got] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'' if tls is None else 's'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Server:
@@ -52,6 +59,13 @@ class Server:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._context is not None:
+            try:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            except OSError:  # the client does not trust us
+                connection.close()
+                return
+            self._open.append(connection)
         stream = connection.makefile("rb")
         try:
             while line := stream.readline():
@@ -78,6 +92,9 @@ class Server:
             return False
         if answer == "hang up":
             return False
+        if isinstance(answer, bytes):
+            connection.sendall(answer)
+            return True
         if answer == "silence":
             time.sleep(1.5)
             return False

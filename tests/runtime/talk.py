@@ -12,7 +12,7 @@ from specie.runtime import Nonces, Operation, Retries, Timeout
 from specie.runtime.basics import Headers
 from specie.runtime.flow import call
 from specie.runtime.settings import Settings
-from specie.runtime.steps import Failure, Response, Send, Sleep
+from specie.runtime.steps import Blocking, Enter, Failure, Response, Send, Sleep
 
 NOW_MS = 1_700_000_000_000
 KEY, SECRET = "the-api-key-0123456789", "the-api-secret-0123456789"
@@ -61,32 +61,46 @@ class Talk:
         timeout: Timeout | float | None = None,
         clock: Clock | None = None,
         exchange: Any = ACME,
+        **more: Any,
     ) -> None:
         self.clock = clock or Clock()
         self.settings = Settings(
             exchange,
             credentials or Credentials(api_key=KEY, api_secret=SECRET),
             exchange.servers,
-            clock=self.clock,
-            nonces=Nonces(),
+            clock=more.pop("learning", self.clock),
+            nonces=more.pop("nonces", None) or Nonces(),
             monotonic=self.clock.monotonic,
             random=lambda: 1.0,
             timeout=Timeout.of(timeout),
             retries=Retries.of(retries),
+            **more,
         )
         self.sent: list[Send] = []
         self.slept: list[float] = []
+        self.blocked = 0
+        self.entered = 0
         self.result: Any = None
         self.error: BaseException | None = None
         answer: Any = None
         steps = call(self.settings, lambda: False, operation, arguments)
+        resume: Any = steps.send
         try:
             while True:
-                step = steps.send(answer)
+                step = resume(answer)
+                resume, answer = steps.send, None
                 if isinstance(step, Sleep):
                     self.slept.append(step.seconds)
                     self.clock.ms += round(step.seconds * 1000)
-                    answer = None
+                elif isinstance(step, Enter):
+                    self.entered += 1
+                    answer = step.turnstile.enter(0)
+                elif isinstance(step, Blocking):
+                    self.blocked += 1
+                    try:
+                        answer = step.call()
+                    except Exception as error:
+                        resume, answer = steps.throw, error
                 else:
                     self.sent.append(step)
                     answer = answers.pop(0)

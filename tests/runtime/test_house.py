@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 import specie.runtime
 
@@ -34,19 +39,12 @@ def test_every_public_name_is_documented_and_there() -> None:
     for module in MODULES:
         tree = ast.parse(module.read_text("utf-8"))
         assert ast.get_docstring(tree), module.name
-        for node in ast.walk(tree):
+        for node in tree.body:
             if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith(
                 "_"
             ):
                 is_overload = any("overload" in ast.dump(one) for one in node.decorator_list)
-                inside = any(
-                    node in ast.walk(other)
-                    for other in ast.walk(tree)
-                    if isinstance(other, ast.FunctionDef) and other is not node
-                )
-                is_method = any(node in other.body for other in ast.walk(tree) if isinstance(other, ast.ClassDef))
-                if not (is_overload or inside or is_method):
-                    assert ast.get_docstring(node), f"{module.name}: {node.name}"
+                assert is_overload or ast.get_docstring(node), f"{module.name}: {node.name}"
 
 
 def test_no_module_is_named_like_a_public_name() -> None:
@@ -56,8 +54,65 @@ def test_no_module_is_named_like_a_public_name() -> None:
 
 def test_nothing_below_the_drivers_blocks_or_awaits() -> None:
     for module in MODULES:
-        if module.stem in ("sync", "asyncio", "client"):
+        if module.stem in ("sync", "asyncio", "client", "turnstile", "file_nonces"):
             continue
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             assert not isinstance(node, (ast.Await, ast.AsyncFunctionDef)), module.name
             assert not (isinstance(node, ast.Attribute) and node.attr == "sleep"), module.name
+
+
+HEAVY = [
+    "aiohttp",
+    "asyncio",
+    "attr",
+    "attrs",
+    "email",
+    "hashlib",
+    "http.client",
+    "inspect",
+    "logging",
+    "msgspec",
+    "opentelemetry",
+    "random",
+    "redis",
+    "requests",
+    "socketio",
+    "sqlite3",
+    "ssl",
+    "urllib3",
+    "websockets",
+]
+"""What costs milliseconds or megabytes to import, and is not needed before a call is made, or at all."""
+
+
+def loaded_by(code: str) -> set[str]:
+    """Which of the heavy modules a fresh interpreter has after some code."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    command = f"{code}\nimport sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+EXCHANGE = 'Exchange(name="acme", title="Acme", environment="ACME", servers={"rest": "https://api.acme.example"})'
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"),
+    [
+        ("import specie.runtime", set[str]()),
+        (f"from specie.runtime import Client, Exchange; Client({EXCHANGE})", set[str]()),
+        (f"from specie.runtime import AsyncClient, Exchange; AsyncClient({EXCHANGE})", {"asyncio"}),
+    ],
+)
+def test_importing_it_and_making_a_client_loads_nothing_heavy(code: str, needed: set[str]) -> None:
+    found = loaded_by(code)
+    if "asyncio" in needed:
+        found -= {"logging", "ssl", "inspect", "hashlib", "random"}  # which asyncio imports by itself
+    assert found == needed

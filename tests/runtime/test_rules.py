@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from handwritten import OrderType, Side
 
 from specie.runtime import InvalidValue, Millis, Operation, Seconds, query
 from specie.runtime.plan import plan_for
-from specie.runtime.rules import RuleSyntaxError, parse_rule
+from specie.runtime.rules import RuleSyntaxError, compile_rule, may_break, parse_rule
 
 PARAMETERS = (
     query("type", OrderType, required=False),
@@ -162,3 +163,31 @@ def test_the_sentence_says_what_was_given() -> None:
         plan_for(operation).accept({"type": "LIMIT"})
     assert str(caught.value) == "g.n: price is required here (type is LIMIT); the rule is: price unless type == MARKET"
     assert caught.value.parameter == "price"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "a unless c == 1",
+        "a, b when c != 1",
+        "a when c given",
+        "a, b only when c == 1",
+        "one of a, b",
+        "at least one of a, b",
+        "at most one of a, b",
+        "a < b",
+        "a <= b",
+        "b - a <= 0",
+    ],
+)
+def test_a_rule_that_is_passed_over_could_not_have_been_broken(rule: str) -> None:
+    """Which parameters are given decides whether a rule is looked at; whatever they are, none that is broken is missed."""
+    parsed = parse_rule(rule)
+    check = compile_rule(parsed, lambda _, word: frozenset((int(word),)), lambda _: "")
+    broken = 0
+    for values in product((None, 0, 1), repeat=3):
+        given = {name: value for name, value in zip("abc", values, strict=True) if value is not None}
+        if check(given) is not None:
+            broken += 1
+            assert may_break(parsed, given), given
+    assert broken

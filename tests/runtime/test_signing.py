@@ -8,11 +8,9 @@ import hmac
 import json
 import logging
 import pickle
-import threading
 import traceback
 from collections.abc import Callable
 from html import escape
-from itertools import pairwise
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
@@ -21,9 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talk import Talk, reply
 
-from specie.runtime import InvalidType, InvalidValue, MissingCredentials, Nonces, Unsigned
+from specie.runtime import InvalidType, InvalidValue, MissingCredentials, Unsigned
 from specie.runtime import signing as words
-from specie.runtime.nonce import shared_nonces
 
 KEY, SECRET = "the-api-key-0123456789", "the-api-secret-0123456789"
 pairs = st.lists(st.tuples(st.text(min_size=1, max_size=5), st.text(max_size=8)), max_size=5).map(
@@ -195,40 +192,7 @@ def test_credentials_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert "api_key=***, api_secret=***, identity=None" in repr(Acme.from_env())
 
 
-# -- nonces ------------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(0, 2**45), min_size=1, max_size=50))
-def test_nonces_only_go_up_whatever_the_clock_does(clock: list[int]) -> None:
-    nonces = Nonces()
-    drawn = [nonces.next("a", now) for now in clock]
-    assert all(before < after for before, after in pairwise(drawn))
-    assert all(nonce >= now for nonce, now in zip(drawn, clock, strict=True))
-
-
-def test_nonces_of_many_threads_are_distinct_and_each_threads_go_up() -> None:
-    nonces = Nonces()
-    drawn: list[list[int]] = [[] for _ in range(8)]
-    start = threading.Barrier(8)
-
-    def draw(mine: list[int]) -> None:
-        start.wait()
-        mine.extend(nonces.next("a", 1_700_000_000_000) for _ in range(2000))
-
-    threads = [threading.Thread(target=draw, args=(mine,)) for mine in drawn]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({nonce for mine in drawn for nonce in mine}) == 16_000
-    assert all(mine == sorted(mine) for mine in drawn)
-
-
-def test_accounts_have_nonces_of_their_own_and_clients_share_them() -> None:
-    nonces = Nonces()
-    assert nonces.next("a", 5) == nonces.next("b", 5) == 5
-    assert nonces.next("a", 5) == 6
-    assert shared_nonces() is shared_nonces()
+def test_an_account_is_known_by_a_fingerprint_that_does_not_give_the_key_away() -> None:
     one, other = Credentials(api_key=KEY), Credentials(api_key=KEY, api_secret="x" * 9)
     assert one.fingerprint() == other.fingerprint() != Credentials(api_key="another-key").fingerprint()
     assert KEY not in one.fingerprint()

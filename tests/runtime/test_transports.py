@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 import requests
+import trustme
+from connect_proxy import ConnectProxy
 from handwritten import Acme, AsyncAcme, OrderType, Side, Trade
 from local_server import Server, closed_port
 
 from specie.runtime import (
     ApiError,
+    AsyncClient,
     ClientClosed,
+    Exchange,
+    InvalidType,
     InvalidValue,
+    MemoryBudgets,
     Nonces,
     NoReply,
     NotSent,
@@ -32,6 +46,15 @@ from specie.runtime import (
 NOW_MS = 1_700_000_000_000
 ORDER: dict[str, Any] = {"side": Side.BUY, "type": OrderType.LIMIT, "amount": "0.5", "price": "10"}
 RECEIPT = {"orderId": 1, "amount": "0.5"}
+
+
+LIMITED = Exchange(
+    name="acme",
+    title="Acme",
+    environment="ACME",
+    servers={"rest": "https://api.acme.example/v1", "old": "https://old.acme.example"},
+    public_limits=("5/min per ip",),
+)
 
 
 def options(url: str, **more: Any) -> dict[str, Any]:
@@ -345,16 +368,50 @@ def test_an_aiohttp_session_that_was_passed_in_stays_open(server: Server) -> Non
 
 
 def test_an_async_client_outlives_its_loop(server: Server) -> None:
-    server.script = [{"data": []}, {"data": []}]
-    # In a process of its own: connections of a loop that is gone cannot be closed, and asyncio rightly warns of them.
+    server.script = [{"data": []}] * 3
+    client = AsyncAcme(**options(server.url))
+    # Without a word about sockets of the loop before: warnings are errors here.
+    for _ in range(3):
+        assert asyncio.run(client.orders.list()) == []
+        gc.collect()
+    asyncio.run(client.close())
+    assert server.connections == 3
+
+
+def test_an_async_client_that_nobody_closed_leaves_nothing_open(server: Server) -> None:
+    server.script = [{"data": []}]
     code = f"""
-import asyncio
+import asyncio, gc, sys
 from handwritten import AsyncAcme
-client = AsyncAcme(api_key="k" * 20, api_secret="s" * 20, base_url={server.url!r})
-print(asyncio.run(client.orders.list()), asyncio.run(client.orders.list()))
-asyncio.run(client.close())
+print(asyncio.run(AsyncAcme(api_key="k" * 20, api_secret="s" * 20, base_url={server.url!r}).orders.list()))
+gc.collect()
 """
-    assert python(code) == "[] []"
+    assert python(code, warnings="always") == "[]"
+
+
+def test_an_async_client_works_in_several_loops_at_a_time(server: Server) -> None:
+    server.script = [{"data": []}] * 40
+    client = AsyncAcme(**options(server.url))
+    ready = threading.Barrier(3)
+    results: list[Any] = []
+
+    async def ten(last: bool) -> None:
+        results.extend(await asyncio.gather(*(client.orders.list() for _ in range(10))))
+        ready.wait(10)
+        if last:
+            await client.close()
+        else:
+            while not client.closed or client._transport._kept:
+                await asyncio.sleep(0.01)
+            with pytest.raises(ClientClosed):
+                await client.orders.list()
+
+    threads = [threading.Thread(target=asyncio.run, args=(ten(index == 2),)) for index in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == [[]] * 30
 
 
 def test_cancelling_an_effect_in_flight_tells_that_it_may_have_been_done(server: Server) -> None:
@@ -381,9 +438,33 @@ def test_cancelling_an_effect_in_flight_tells_that_it_may_have_been_done(server:
     asyncio.run(run())
 
 
-def test_threads_share_a_client(server: Server) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_a_call_that_is_cancelled_before_it_is_sent_has_used_nothing(server: Server) -> None:
+    server.script = ["silence"]
 
+    async def run() -> None:
+        budgets = MemoryBudgets()
+        given = options(server.url, connections=1, timeout=Timeout(2, 0.6, 5), budgets=budgets)
+        async with AsyncClient(
+            LIMITED, None, **{key: given[key] for key in given if not key.startswith("api_")}
+        ) as one:
+            first = asyncio.create_task(one.request("GET", "/a"))
+            while not server.got:
+                await asyncio.sleep(0.01)
+            second = asyncio.create_task(one.request("POST", "/b"))
+            while (await one.limits())[0].used < 2:
+                await asyncio.sleep(0.01)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            assert (await one.limits())[0].used == 1
+            with pytest.raises(NoReply):
+                await first
+
+    asyncio.run(run())
+    assert len(server.got) == 1
+
+
+def test_threads_share_a_client(server: Server) -> None:
     server.script = [{"data": []} for _ in range(40)]
     with Acme(**options(server.url)) as client, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: client.orders.list(), range(40)))
@@ -414,15 +495,239 @@ def test_options_are_shared_but_for_patience() -> None:
     assert hasty.closed
 
 
-def test_importing_the_runtime_loads_nothing_heavy() -> None:
-    code = "import sys, specie.runtime; print([m for m in ('requests', 'aiohttp', 'msgspec', 'attr', 'asyncio', 'urllib3', 'ssl', 'http.client', 'email') if m in sys.modules])"
+@both
+@pytest.mark.parametrize("part", ["head", "body", "chunked"])
+@pytest.mark.parametrize("name", ["create", "list"])
+def test_an_answer_that_trickles_ends_at_the_deadline(run: Any, part: str, name: str) -> None:
+    """A byte now and then: no timeout between two bytes ever expires."""
+
+    def calls(client: Any) -> Any:
+        return client.orders.create("p", **ORDER) if name == "create" else client.orders.list()
+
+    with Trickle(part) as trickle, pytest.raises(OutcomeUnknown if name == "create" else NoReply, match="in time"):
+        run(trickle.url, calls, timeout=Timeout(5, 5, 0.3))
+
+
+@both
+def test_connections_are_bounded_and_waiting_for_one_sent_nothing(server: Server, run: Any) -> None:
+    server.script = ["silence"]
+
+    def calls(client: Any) -> Any:
+        hasty = client.with_options(timeout=Timeout(2, 2, 0.2))
+        if isinstance(client, Acme):
+            with ThreadPoolExecutor(1) as pool:
+                first = pool.submit(client.request, "GET", "/a")
+                until(lambda: bool(server.got))
+                with pytest.raises(NotSent, match="free in time"):
+                    hasty.request("POST", "/b")
+                with pytest.raises(NoReply):
+                    first.result()
+            return None
+
+        async def go() -> None:
+            first = asyncio.create_task(client.request("GET", "/a"))
+            while not server.got:
+                await asyncio.sleep(0.01)
+            with pytest.raises(NotSent, match="free in time"):
+                await hasty.request("POST", "/b")
+            with pytest.raises(NoReply):
+                await first
+
+        return go()
+
+    run(server.url, calls, connections=1, timeout=Timeout(2, 0.8, 5))
+    assert len(server.got) == 1
+
+
+def test_a_call_that_waits_while_its_client_is_closed_sends_nothing(server: Server) -> None:
+    server.script = ["silence"]
+    client = Acme(**options(server.url, connections=1, timeout=Timeout(2, 0.8, 5)))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(client.request, "GET", "/a")
+        until(lambda: bool(server.got))
+        second = pool.submit(client.request, "POST", "/b")
+        until(lambda: client._transport._free._value == 0)
+        client.close()
+        with pytest.raises(NoReply):
+            first.result()
+        with pytest.raises(NotSent):
+            second.result()
+    assert client._transport._session is None, "nothing was opened after closing"
+    assert len(server.got) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("passed_in", [False, True])
+def test_a_forked_child_opens_connections_of_its_own(server: Server, passed_in: bool) -> None:
+    server.script = [{"data": []}] * 3
+    code = f"""
+import os, requests
+from handwritten import Acme
+session = requests.Session() if {passed_in} else None
+client = Acme(api_key="k" * 20, api_secret="s" * 20, base_url={server.url!r}, session=session)
+assert client.orders.list() == []
+with client._transport._lock:  # as another thread might hold it just then
+    child = os.fork()
+if child == 0:
+    os._exit(0 if client.orders.list() == [] else 1)
+print(os.waitpid(child, 0)[1], client.orders.list())
+"""
+    assert python(code) == "0 []"
+    assert server.connections == 2, "the parent goes on with its own connection"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_does_not_touch_the_connections_of_asyncio(server: Server) -> None:
+    server.script = [{"data": []}] * 3
+    code = f"""
+import asyncio, gc, os, sys
+from handwritten import AsyncAcme
+
+async def main():
+    async with AsyncAcme(api_key="k" * 20, api_secret="s" * 20, base_url={server.url!r}) as client:
+        await client.orders.list()
+        child = os.fork()
+        if child == 0:
+            loop = asyncio.events._get_running_loop()
+            asyncio.events._set_running_loop(None)
+            done = []
+            import threading
+            thread = threading.Thread(target=lambda: done.append(asyncio.run(client.orders.list())))
+            thread.start()
+            thread.join()
+            gc.collect()
+            os._exit(0 if done == [[]] else 1)
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            await asyncio.sleep(0.01)
+        return await client.orders.list()
+
+print(asyncio.run(main()))
+"""
     assert python(code) == "[]"
+    assert server.connections == 2, "the parent goes on with its own connection"
 
 
-def python(code: str) -> str:
-    """What a fresh interpreter prints."""
+# -- whom to trust -----------------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_given_authority_is_trusted_and_no_other(run: Any, tmp_path: Path) -> None:
+    (shown, bundle), (_, other) = certificate(tmp_path / "one"), certificate(tmp_path / "other")
+    context = ssl.create_default_context(cafile=bundle)
+    with Server(tls=shown) as server:
+        for trusted in (str(bundle), bundle, context):
+            server.script = [{"data": []}]
+            assert run(server.url, lambda client: client.orders.list(), verify=trusted) == []
+        for given in ({}, {"verify": other}):
+            with pytest.raises(NotSent, match="not trusted"):
+                run(server.url, lambda client: client.orders.create("p", **ORDER), **given)
+    assert len(server.got) == 3
+
+
+@both
+def test_calls_go_by_the_proxy_of_the_environment_and_trust_it_no_more(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shown, bundle), (_, other) = certificate(tmp_path / "one"), certificate(tmp_path / "other")
+    with Server(tls=shown) as server, ConnectProxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        for name in ("NO_PROXY", "no_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        server.script = [{"data": []}, {"data": []}]
+        assert run(server.url, lambda client: client.orders.list(), verify=bundle) == []
+        assert proxy.asked == [f"127.0.0.1:{server.port}"]
+        with pytest.raises(NotSent, match="not trusted"):
+            run(server.url, lambda client: client.orders.create("p", **ORDER), verify=other)
+        assert len(proxy.asked) == 2
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert run(server.url, lambda client: client.orders.list(), verify=bundle) == []
+        assert len(proxy.asked) == 2
+        assert len(server.got) == 2
+
+
+def test_verification_cannot_be_turned_off(tmp_path: Path) -> None:
+    wrong: Any = False
+    with pytest.raises(InvalidType, match="cannot be turned off"):
+        Acme(verify=wrong)
+    loose = ssl.create_default_context()
+    loose.check_hostname = False
+    with pytest.raises(InvalidValue, match="accepts certificates of anybody"):
+        Acme(verify=loose)
+    (tmp_path / "empty.pem").write_text("")
+    for path in (tmp_path / "nothing.pem", tmp_path / "empty.pem"):
+        with pytest.raises(InvalidValue, match="no readable CA bundle"):
+            Acme(verify=path)
+
+
+def test_options_that_cannot_be() -> None:
+    with requests.Session() as session:
+        for given in ({"connections": 3}, {"verify": ssl.create_default_context()}):
+            with pytest.raises(InvalidValue, match="set it there"):
+                Acme(session=session, **given)
+    with pytest.raises(InvalidValue, match="1 or more"):
+        Acme(connections=0)
+    with pytest.raises(InvalidValue, match="'wait', 'raise' or 'ignore'"):
+        Acme(limits="never")
+    with pytest.raises(TypeError, match=r"Acme\(\) got an unexpected .* 'retrys'; did you mean 'retries'"):
+        Acme(retrys=3)
+
+
+class Trickle:
+    """Answers with one byte every 20 ms, in its head or its body, for as long as anybody listens."""
+
+    def __init__(self, part: str) -> None:
+        self._start = {
+            "head": b"HTTP/1.1 200 OK\r\nX-Long: ",
+            "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+            "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        }[part]
+        self._piece = b"1\r\n \r\n" if part == "chunked" else b" "
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(10)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(self._start)
+            while not self._over.wait(0.02):
+                connection.sendall(self._piece)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Key and certificate of 127.0.0.1 in one file, and in another one the authority that signed it."""
+    folder.mkdir()
+    authority = trustme.CA()
+    server, bundle = folder / "server.pem", folder / "authority.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(server))
+    authority.cert_pem.write_to_path(str(bundle))
+    return server, bundle
+
+
+def python(code: str, warnings: str = "ignore") -> str:
+    """What a fresh interpreter prints, warnings included."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    ).stdout.strip()
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": warnings}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return (done.stdout + "".join(line for line in done.stderr.splitlines() if "Warning" in line)).strip()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from support.calls import BODIES, connected
 from support.replay import exchanges
 
-from specie.runtime import Nonces, PermissionDenied, RateLimited
+from specie.compiler.model import Exchange, Limit
+from specie.runtime import LimitReached, Nonces, PermissionDenied, RateLimited
 from specie.sandbox import Sandbox, Usage
+from specie.sandbox.limits import Limits
+from specie.sandbox.wire import Refused
 
 pytest.importorskip("aiohttp")
 
@@ -21,9 +25,15 @@ def serving(name: str, clock: list[int], **options: Any) -> Sandbox:
     return Sandbox(name, models=[exchanges()[name]], seed=1, clock=lambda: clock[0], **options)
 
 
-def client_of(sandbox: Sandbox, clock: list[int], body: str, **options: Any) -> Any:
+def client_of(sandbox: Sandbox, clock: list[int], body: str, *, limits: str = "ignore", **options: Any) -> Any:
+    """A client that asks as often as it is told to."""
     (name,) = sandbox.exchanges
-    given = {**sandbox.client_options_of(name, **options), "clock": lambda: clock[0], "nonces": NONCES}
+    given = {
+        **sandbox.client_options_of(name, **options),
+        "clock": lambda: clock[0],
+        "nonces": NONCES,
+        "limits": limits,
+    }
     return connected(exchanges()[name], body, **given)
 
 
@@ -107,3 +117,86 @@ def test_what_a_key_may_do(body: str) -> None:
             sandbox.client_options_of("bibox", permission="trade")
     with pytest.raises(ValueError, match=r"bitopro has no permission 'view'.*its documents name none"):
         serving("bitopro", clock).client_options_of("bitopro", permission="view")
+
+
+def with_limits(name: str, *limits: Limit) -> Exchange:
+    return attrs.evolve(exchanges()[name], limits=limits)
+
+
+def points(count: int) -> Limit:
+    return attrs.evolve(exchanges()["bibox"].limits[1], count=count)
+
+
+@both_bodies
+def test_what_calls_cost_is_counted_apart_and_told_by_a_header(body: str) -> None:
+    clock = [1_700_000_000_000]
+    model = with_limits("bibox", exchanges()["bibox"].limits[0], points(2))
+    with (
+        Sandbox("bibox", models=[model], seed=1, clock=lambda: clock[0]) as sandbox,
+        client_of(sandbox, clock, body) as client,
+    ):
+        with client.capture() as replies:
+            client.market.pairs()
+            client.market.pairs()
+            with pytest.raises(RateLimited, match="too many points: 10000/10s per ip") as caught:
+                client.market.pairs()
+        assert caught.value.code == "-2102"
+        assert [one.headers["Bibox-Usage"] for one in replies] == ["1:1:1", "1:2:0", "1:2:0"]
+        assert usage_of(sandbox, "10000/10s per ip").in_window == 2
+        assert usage_of(sandbox, "10000/10s per ip in points").refused == 1
+
+
+def test_an_operation_may_cost_more_than_one() -> None:
+    model = with_limits("bibox", points(10))
+    dear = attrs.evolve(model.operations[0], cost=4)
+    limits = Limits(model, enforced=True)
+    limits.count(dear, "127.0.0.1", "", 0)
+    assert limits.reported(dear, "127.0.0.1", "") == (("Bibox-Usage", "4:4:6"),)
+    limits.count(dear, "127.0.0.1", "", 1)
+    with pytest.raises(Refused, match="too many points"):
+        limits.count(dear, "127.0.0.1", "", 2)
+    limits.count(dear, "127.0.0.2", "", 2)
+    limits.count(dear, "127.0.0.1", "", 10_000)
+    assert [(one.in_window, one.most, one.refused) for one in limits.usage] == [(8, 8, 1), (4, 4, 0)]
+
+
+@both_bodies
+def test_a_client_learns_what_its_calls_cost(body: str) -> None:
+    clock = [1_700_000_000_000]
+    with serving("bibox", clock) as sandbox, client_of(sandbox, clock, body, limits="wait") as client:
+        client.market.pairs()
+        client.market.tickers("BTC_USDT")
+        shown = {(one.limit, one.unit): one.used for one in client.limits()}
+        assert shown == {("10000/10s per ip", "calls"): 2, ("10000/10s per ip", "points"): 2}
+
+
+@both_bodies
+def test_a_client_keeps_the_limits_by_itself(body: str) -> None:
+    clock = [1_700_000_000_000]
+    with serving("bitexbit", clock) as sandbox, client_of(sandbox, clock, body, limits="raise") as client:
+        client.account.balances()
+        client.account.balances()
+        with pytest.raises(LimitReached) as caught:
+            client.account.balances()
+        assert (caught.value.limit, caught.value.operation) == ("2/s per account", "account.balances")
+        assert 0 < caught.value.seconds < 2
+        client.market.pairs()  # public calls are counted apart
+        assert len(sandbox.requests) == 3
+        assert usage_of(sandbox, "2/s per account").refused == 0
+
+
+@both_bodies
+def test_a_refusal_stops_the_other_clients_too(body: str) -> None:
+    clock = [1_700_000_000_000]
+    with (
+        serving("bitexbit", clock) as sandbox,
+        client_of(sandbox, clock, body, limits="raise") as one,
+        client_of(sandbox, clock, body, limits="raise") as other,
+    ):
+        sandbox.fault("status:429")
+        with pytest.raises(RateLimited):
+            one.account.balances()
+        with pytest.raises(LimitReached):
+            other.account.balances()
+        other.market.pairs()
+        assert len(sandbox.requests) == 2

@@ -185,7 +185,7 @@ def test_a_crowd_at_once(name: str, order: Callable[[int], dict[str, Any]], faul
     nonces = Nonces()
 
     async def place(number: int, options: dict[str, Any]) -> Any:
-        async with cls(**options, nonces=nonces, retries=0) as client:
+        async with cls(**options, nonces=nonces, retries=0, limits="ignore") as client:
             return await client.orders.create(**order(number))
 
     async def crowd(options: dict[str, Any]) -> list[Any]:

@@ -223,6 +223,37 @@ def balance(said: Any, currency: str) -> tuple[str, str]:
     return found["amount"], found["available"]
 
 
+@pytest.fixture(scope="module")
+def watched(python: Path) -> tuple[Told, list[Seen]]:
+    """ccxt.pro at the streams, in a market that lives by the clock: what it told, and what the sandbox saw of streams."""
+    with Sandbox(models=[exchanges()["bitopro"]], limits=False) as sandbox:
+        options = sandbox.client_options
+        urls = options["base_url"]
+        told = play(python, "ccxt_watch.py", urls["rest"], urls["ws"], options["api_key"], options["api_secret"])
+        sandbox.check()
+        return told, [one for one in sandbox.requests if one.operation.startswith("streams")]
+
+
+def test_ccxt_pro_watches_the_market(watched: tuple[Told, list[Seen]]) -> None:
+    told, seen = watched
+    books = told.said("books")
+    assert all((len(one["bids"]), len(one["asks"]), one["symbol"]) == (10, 10, "BTC/TWD") for one in books)
+    assert all(one["bids"][0][0] < one["asks"][0][0] for one in books)
+    times = [one["timestamp"] for one in books]
+    assert times == sorted(times)
+    assert times[-1] > times[0]
+    (ticker,), (trades,) = told.said("ticker"), told.said("trades")
+    assert ticker["symbol"] == "BTC/TWD"
+    assert ticker["low"] <= ticker["last"] <= ticker["high"]
+    assert {one["symbol"] for one in trades} == {"BTC/TWD"}
+    assert told.reached == []
+    assert [(one.operation, one.status) for one in seen[:3]] == [
+        ("streams.order_book", 101),
+        ("streams.ticker", 101),
+        ("streams.trades", 101),
+    ]
+
+
 # --- where ccxt deviates ------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +324,16 @@ def test_ccxt_understands_a_refusal(ccxt: Day) -> None:
     name, text = ccxt.told.raised("too_much")
     assert name == "InsufficientFunds"
     assert "Balance for twd not enough" in text
+
+
+def test_ccxt_pro_does_not_sign_its_streams(watched: tuple[Told, list[Seen]]) -> None:
+    """It makes the headers, and puts them where its own websocket does not look for them."""
+    told, seen = watched
+    name, text = told.raised("balance")
+    assert name == "NetworkError"
+    assert "401" in text
+    assert (seen[-1].status, seen[-1].signed) == (401, False)
+    assert seen[-1].verdict == "AuthenticationFailed: a request header is lacking: X-BITOPRO-APIKEY"
 
 
 def test_nothing_else_of_ccxt_is_refused(ccxt: Day) -> None:

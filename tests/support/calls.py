@@ -28,6 +28,7 @@ __all__ = [
     "arguments",
     "call",
     "connected",
+    "declared",
     "example",
     "operations",
     "python_type",
@@ -51,6 +52,16 @@ def operations(
             chosen = [max(chosen, key=lambda one: _weight(exchange, one))]
         found += [pytest.param(exchange, one, id=f"{exchange.name}.{one.id}") for one in chosen]
     return found
+
+
+def declared(exchange: Exchange) -> int:
+    """How many things a spec declares that become a method, or a way to receive something."""
+    groups = exchange.groups
+    lost = [group for group in groups if any(one.reconcile for one in group.operations)]
+    rules = [group for group in groups if group.rules]
+    books = [one for one in exchange.streams if one.book]
+    told = (*exchange.operations, *exchange.streams, *exchange.webhooks, *books, *lost, *rules)
+    return len(told)
 
 
 def _weight(exchange: Exchange, operation: Operation) -> int:

@@ -63,7 +63,7 @@ def living(name: str, face: Callable[..., LiveFace], body: str) -> Iterator[Livi
         sandbox = stack.enter_context(
             Sandbox(name, models=[exchanges()[name]], faces={name: make}, clock=lambda: clock[0], limits=False)
         )
-        options = {**sandbox.client_options, "clock": lambda: clock[0], "nonces": Nonces()}
+        options = {**sandbox.client_options, "clock": lambda: clock[0], "nonces": Nonces(), "limits": "ignore"}
         if body == "blocking":
             client = stack.enter_context(client_class(name)(**options))
         else:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum as PythonEnum
 from typing import Any
 
-from specie.compiler.model import Exchange, Ref
+from specie.compiler.model import Exchange, Model, Ref
 from specie.runtime import utc_exact, utc_iso, utc_millis, utc_seconds
 
 from .replies import Site
@@ -24,6 +24,11 @@ CROSSED = {
 """Books of documented examples whose best bid is not below the best ask, and why that is no mistake of ours."""
 
 DATED = {
+    **dict.fromkeys(
+        ("bitopro.BookUpdate.timestamp", "bitopro.TickerUpdate.timestamp", "bitopro.TradesUpdate.timestamp"),
+        "The pages have 2 January 2006, which is how the language Go writes of times.",
+    ),
+    "bitopro.Trade.timestamp": "The page of the stream has 2 January 2006 here too; recorded ones hold a time.",
     "bibox.Ticker.time": "The page has 123456 here, which it calls a number of trades; recorded replies hold a time.",
 }
 """Fields of documented examples with a time before the first block, and why."""
@@ -66,6 +71,40 @@ def lost_digits(found: list[Site]) -> Iterator[str]:
                 yield f"{site.shown}: {site.value!r} was {site.raw!r}"
             elif isinstance(site.raw, str) and "e" not in site.raw.lower() and format(site.value, "f") != site.raw:
                 yield f"{site.shown}: {site.raw!r} would be sent back as {site.value:f}"
+
+
+def misread(found: list[Site]) -> Iterator[str]:
+    """Scalars that do not say what was sent: read here from the raw value and the type's name alone."""
+    for site in found:
+        if not site.scalar and not isinstance(site.value, PythonEnum):
+            continue
+        raw, value = site.raw, site.value
+        if raw is None or raw == "" or value is None:
+            right = value is None or value == ""
+        elif isinstance(value, PythonEnum):
+            right = value.value == raw
+        elif site.scalar == "bool":
+            right = value is raw
+        elif site.scalar in ("int", "millis", "seconds"):
+            right = type(value) is int and value == int(raw)
+        elif site.scalar in ("decimal", "exact_seconds"):
+            right = type(value) is Decimal and str(value) == str(raw)
+        elif site.scalar in ("str", "id", "iso_time"):
+            right = isinstance(value, str) and value == str(raw)
+        else:
+            right = value == raw
+        if not right:
+            yield f"{site.shown}: {value!r} was {raw!r}"
+
+
+def unaccounted(exchange: Exchange, found: list[Site]) -> Iterator[str]:
+    """What was told and no field takes."""
+    for site in found:
+        named = exchange.named.get(site.type.name) if isinstance(site.type, Ref) else None
+        if isinstance(named, Model) and isinstance(site.raw, dict) and site.value is not None:
+            yield from (f"{site.shown}.{key}" for key in set(site.raw) - {field.wire for field in named.fields})
+        elif isinstance(named, Model) and isinstance(site.raw, list) and len(site.raw) > len(named.fields):
+            yield f"{site.shown}[{len(named.fields)}]"
 
 
 def unknown_members(found: list[Site]) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,39 @@ def mutations(request: Request) -> Iterator[tuple[str, Request]]:
         yield what, _with(request, body=body)
     for what, headers in _headers(dict(request.headers)):
         yield what, _with(request, headers=headers)
+
+
+def step_mutations(step: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same for a step of a transcript: each thing that a client sent, altered in turn."""
+    if "address" in step:
+        for what, address in _addresses(str(step["address"])):
+            yield what, {**step, "address": address}
+        for what, headers in _headers(dict(step.get("headers", {}))):
+            yield what, {**step, "headers": headers}
+        yield "one header too many", {**step, "headers": {**step.get("headers", {}), "X-SURPLUS": "1"}}
+    if "sent" in step:
+        if "event" in step:
+            yield "event", {**step, "event": other(step["event"])}
+            yield "no event", {"sent": step["sent"]}
+            yield "data", {**step, "sent": other(str(step["sent"]))}
+            return
+        document = json.loads(step["sent"])
+        for path in _paths(document):
+            for how, changed in _changes(document, path):
+                yield f"{'.'.join(map(str, path))}: {how}", {**step, "sent": json.dumps(changed)}
+        yield "one member too many", {**step, "sent": json.dumps({**document, "surplus": 1})}
+        yield "no JSON", {**step, "sent": f"{step['sent']}}}"}
+
+
+def altered_leaves(document: Any) -> Iterator[tuple[str, Any]]:
+    """The place of each scalar in what was received, and the whole with another value there."""
+    for path in _paths(document):
+        holder = document
+        for step in path[:-1]:
+            holder = holder[step]
+        if not isinstance(holder[path[-1]], dict | list):
+            how, changed = next(iter(_changes(document, path)))
+            yield ".".join(map(str, path)) + f": {how}", changed
 
 
 def _with(request: Request, **changed: Any) -> Request:
@@ -130,7 +164,7 @@ def _changes(document: Any, path: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     value = value_of(holder)
     if isinstance(value, bool):
         yield "value", changed(lambda it: it.__setitem__(last, not value))
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float | Decimal):
         yield "value", changed(lambda it: it.__setitem__(last, value + 1))
         yield "text", changed(lambda it: it.__setitem__(last, str(value)))
     elif isinstance(value, str):

@@ -54,16 +54,30 @@ def environment(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -> Pat
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (stamp.exists() and stamp.read_text("utf-8") == wanted and python.exists()):
             stamp.unlink(missing_ok=True)
-            _run([sys.executable, "-m", "venv", "--clear", str(folder)], "python -m venv failed", _others())
+            _run(
+                [sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)],
+                "python -m venv failed",
+                _others(),
+            )
             install(python, requirements)
             stamp.write_text(wanted, "utf-8")
     return python
 
 
 def install(python: Path, requirements: Path, **environ: str) -> None:
-    """Have the pip of a Python install what a file names; or `OtherClientsLacking`, which says why and what to do."""
+    """Have our pip install into a Python what a file names; or `OtherClientsLacking`, which says why and what to do."""
     how = ["--quiet", "--disable-pip-version-check", "--retries", "1"]
-    command = [str(python), "-m", "pip", "install", *how, "--requirement", str(requirements)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        *how,
+        "--requirement",
+        str(requirements),
+    ]
     _run(command, "pip could not install them", {**_others(), **environ})
 
 

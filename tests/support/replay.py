@@ -53,8 +53,8 @@ def trading_day_path(exchange: str) -> Path:
 
 
 def options(exchange: Exchange) -> dict[str, Any]:
-    """Clock, nonces and credentials that make every signature repeatable."""
-    return {**demo_credentials(exchange), "clock": lambda: NOW_MS, "nonces": Nonces()}
+    """Clock, nonces and credentials that make every signature repeatable; and no waiting for limits."""
+    return {**demo_credentials(exchange), "clock": lambda: NOW_MS, "nonces": Nonces(), "limits": "ignore"}
 
 
 @contextmanager
@@ -122,7 +122,7 @@ class Day:
         given: dict[str, Any] = {**demo_credentials(self.exchange, permission), **changed}
         if self.sandbox is not None:
             given["base_url"] = self.sandbox.client_options["base_url"]
-        given |= {"clock": lambda: self.now_ms() + ahead_ms, "nonces": self._nonces, "retries": 0}
+        given |= {"clock": lambda: self.now_ms() + ahead_ms, "nonces": self._nonces, "retries": 0, "limits": "ignore"}
         client = self._stack.enter_context(client_of(self.exchange, self.body, **given))
         self._replies.append(self._stack.enter_context(client.capture()))
         return client

@@ -86,6 +86,11 @@ def sites(
     yield from _walk(exchange, Site(path, operation.returns.type, at(reply, path), result, "result", True), towards)
 
 
+def sites_of(exchange: Exchange, kind: TypeExpression, raw: Any, value: Any) -> Iterator[Site]:
+    """Every value of something that was told, and of what type it is."""
+    yield from _walk(exchange, Site((), kind, raw, value, "told", True), None)
+
+
 def _walk(exchange: Exchange, site: Site, towards: Path | None) -> Iterator[Site]:
     if towards is not None and site.path != towards[: len(site.path)]:
         return

@@ -1,8 +1,10 @@
-"""An exchange that a test plays itself: the sandbox judges each call as ever, and the test says what is answered."""
+"""An exchange that a test plays itself: the sandbox judges each call as ever, and the test says what is answered.
+
+`staged` is one sandbox for many tests, each of which plays its own script; `served` is a client of a sandbox of its own.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,17 +15,18 @@ import attrs
 from specie.runtime import Nonces, Retries
 from specie.sandbox import Call, Reply, Sandbox
 
-from .bodies import Blocking
-from .replay import NOW_MS, client_class, exchanges
+from .replay import NOW_MS, client_of, exchanges
 
 BODIES = ("blocking", "asyncio")
 
 
 @attrs.define
 class Script:
-    """What a test has the exchange say, and the calls that came."""
+    """What a test has the exchange say (a `Reply`, or what becomes the JSON of one), and the calls that passed the
+    checks.
+    """
 
-    answer: Callable[[Call], Reply]
+    answer: Callable[[Call], Any]
     calls: list[Call] = attrs.field(factory=list)
 
 
@@ -42,21 +45,23 @@ def _unasked(call: Call) -> Reply:
 class Stage:
     """A sandbox of one exchange, for many tests; each plays its own script."""
 
-    def __init__(self, exchange: str) -> None:
+    def __init__(self, exchange: str, clock: Callable[[], int] | None = None) -> None:
         self.name = exchange
         self.script = Script(_unasked)
         model = exchanges()[exchange]
         self.sandbox = Sandbox(
-            exchange, models=[model], faces={exchange: lambda _model: self}, limits=False, clock=lambda: NOW_MS
+            exchange, models=[model], faces={exchange: lambda _model: self}, limits=False, clock=clock
         )
+        self.clock = clock
         self.nonces = Nonces()  # one for all clients: the sandbox remembers the last nonce of the key
 
     def answer(self, call: Call) -> Reply:
         """The face of the exchange."""
         self.script.calls.append(call)
-        return self.script.answer(call)
+        answer = self.script.answer(call)
+        return answer if isinstance(answer, Reply) else Reply(200, json.dumps(answer).encode())
 
-    def play(self, answer: Callable[[Call], Reply] | None = None) -> Script:
+    def play(self, answer: Callable[[Call], Any] | None = None) -> Script:
         """Begin a script; without an answer, no call is expected."""
         self.script = Script(answer or _unasked)
         return self.script
@@ -68,30 +73,44 @@ class Stage:
 
     @contextmanager
     def client(self, body: str, **changed: Any) -> Iterator[Any]:
-        """A client of the exchange, blocking or asyncio, that tries nothing twice unless told so."""
+        """A client of the exchange, blocking or asyncio, that waits for no limit and tries nothing twice, unless told
+        so."""
         options = {
             **self.sandbox.client_options,
-            "clock": lambda: NOW_MS,
+            "clock": self.clock,
             "nonces": self.nonces,
             "retries": Retries(0),
+            "limits": "ignore",
             **changed,
         }
-        if body == "blocking":
-            with client_class(self.name)(**options) as client:
-                yield client
-            return
-        loop = asyncio.new_event_loop()
-        client = client_class(self.name, "Async")(**options)
-        try:
-            yield Blocking(client, loop)
-        finally:
-            loop.run_until_complete(client.close())
-            loop.close()
+        with client_of(exchanges()[self.name], body, **options) as client:
+            yield client
 
 
 @contextmanager
 def staged(exchange: str) -> Iterator[Stage]:
     """A stage while the block lasts."""
-    stage = Stage(exchange)
+    stage = Stage(exchange, lambda: NOW_MS)
     with stage.sandbox:
         yield stage
+
+
+@attrs.frozen
+class Served:
+    """A client, and what came of its calls: `came` has every request, `calls` those that passed the checks."""
+
+    client: Any
+    sandbox: Sandbox
+    calls: list[Call]
+
+    @property
+    def came(self) -> list[str]:
+        return [f"{one.method} {one.path}" for one in self.sandbox.requests]
+
+
+@contextmanager
+def served(exchange: str, body: str, answer: Callable[[Call], Any], **options: Any) -> Iterator[Served]:
+    """A client answered by a function, in the time of this machine unless told otherwise."""
+    stage = Stage(exchange)
+    with stage.sandbox, stage.client(body, **options) as client:
+        yield Served(client, stage.sandbox, stage.play(answer).calls)

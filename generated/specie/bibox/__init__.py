@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from .account import Account, AsyncAccount, Balance, LedgerEntry, LedgerEntryType
     from .client import AsyncBibox, Bibox
     from .market import AsyncMarket, BookLevel, Candle, Market, OrderBook, PairStatus, Ticker, Trade, TradingPair
-    from .orders import AsyncOrders, Fee, Fill, LiquidityRole, Order, Orders, OrderStatus, OrderType, TimeInForce
+    from .orders import (
+        AsyncOrders,
+        Fee,
+        Fill,
+        LiquidityRole,
+        Order,
+        Orders,
+        OrdersOutcome,
+        OrderStatus,
+        OrderType,
+        TimeInForce,
+    )
+    from .streams import AsyncStreams, OrderUpdate, Streams
     from .types import Side
 
 __all__ = [
@@ -24,6 +36,7 @@ __all__ = [
     "AsyncBibox",
     "AsyncMarket",
     "AsyncOrders",
+    "AsyncStreams",
     "Balance",
     "Bibox",
     "BookLevel",
@@ -38,9 +51,12 @@ __all__ = [
     "OrderBook",
     "OrderStatus",
     "OrderType",
+    "OrderUpdate",
     "Orders",
+    "OrdersOutcome",
     "PairStatus",
     "Side",
+    "Streams",
     "Ticker",
     "TimeInForce",
     "Trade",
@@ -73,8 +89,10 @@ if not TYPE_CHECKING:
             "OrderStatus",
             "OrderType",
             "Orders",
+            "OrdersOutcome",
             "TimeInForce",
         ),
+        "streams": ("AsyncStreams", "OrderUpdate", "Streams"),
         "types": ("Side",),
     }
     _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

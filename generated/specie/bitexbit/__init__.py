@@ -28,7 +28,18 @@ if TYPE_CHECKING:
         TradeOrdering,
         TradingPair,
     )
-    from .orders import AsyncOrders, CancelReceipt, Order, OrderFill, OrderReceipt, Orders, OrderStatus, OwnTrade
+    from .orders import (
+        AsyncOrders,
+        CancelReceipt,
+        Order,
+        OrderFill,
+        OrderReceipt,
+        Orders,
+        OrdersOutcome,
+        OrderStatus,
+        OwnTrade,
+    )
+    from .streams import AsyncStreams, OrderCancelled, OrderPlaced, Streams
     from .types import Side
     from .wallet import AsyncWallet, Deposit, Wallet, Withdrawal, WithdrawalStatus
 
@@ -38,6 +49,7 @@ __all__ = [
     "AsyncBitexbit",
     "AsyncMarket",
     "AsyncOrders",
+    "AsyncStreams",
     "AsyncWallet",
     "Balance",
     "Bitexbit",
@@ -52,12 +64,16 @@ __all__ = [
     "Market",
     "Order",
     "OrderBook",
+    "OrderCancelled",
     "OrderFill",
+    "OrderPlaced",
     "OrderReceipt",
     "OrderStatus",
     "Orders",
+    "OrdersOutcome",
     "OwnTrade",
     "Side",
+    "Streams",
     "Trade",
     "TradeOrdering",
     "TradingPair",
@@ -94,8 +110,10 @@ if not TYPE_CHECKING:
             "OrderReceipt",
             "OrderStatus",
             "Orders",
+            "OrdersOutcome",
             "OwnTrade",
         ),
+        "streams": ("AsyncStreams", "OrderCancelled", "OrderPlaced", "Streams"),
         "wallet": ("AsyncWallet", "Deposit", "Wallet", "Withdrawal", "WithdrawalStatus"),
         "types": ("Side",),
     }

@@ -11,12 +11,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import webhooks
     from .account import Account, AccountInfo, AsyncAccount, Rights, Transaction, TransactionPage
     from .client import AsyncBitok, Bitok
     from .market import AsyncMarket, Market, OrderBook, Ticker, TradingFee
-    from .orders import AsyncOrders, CancelReceipt, Order, OrderReceipt, Orders, Trade
+    from .orders import AsyncOrders, CancelReceipt, Order, OrderReceipt, Orders, OrdersOutcome, Trade
     from .types import Side, SortOrder
     from .wallet import AsyncWallet, DepositAddress, RequestReceipt, RequestStatus, Transfer, TransferDetails, Wallet
+    from .webhooks import (
+        Event,
+        RedemptionCancelled,
+        RedemptionPaid,
+        RequestCancelled,
+        VoucherCancelled,
+        VoucherPaid,
+        WithdrawalCancelled,
+        WithdrawalPaid,
+    )
 
 __all__ = [
     "Account",
@@ -29,11 +40,16 @@ __all__ = [
     "Bitok",
     "CancelReceipt",
     "DepositAddress",
+    "Event",
     "Market",
     "Order",
     "OrderBook",
     "OrderReceipt",
     "Orders",
+    "OrdersOutcome",
+    "RedemptionCancelled",
+    "RedemptionPaid",
+    "RequestCancelled",
     "RequestReceipt",
     "RequestStatus",
     "Rights",
@@ -46,7 +62,12 @@ __all__ = [
     "TransactionPage",
     "Transfer",
     "TransferDetails",
+    "VoucherCancelled",
+    "VoucherPaid",
     "Wallet",
+    "WithdrawalCancelled",
+    "WithdrawalPaid",
+    "webhooks",
 ]
 
 # Names are imported when they are first asked for, so that importing the package costs what is used of it. Type checkers
@@ -56,7 +77,7 @@ if not TYPE_CHECKING:
         "client": ("AsyncBitok", "Bitok"),
         "account": ("Account", "AccountInfo", "AsyncAccount", "Rights", "Transaction", "TransactionPage"),
         "market": ("AsyncMarket", "Market", "OrderBook", "Ticker", "TradingFee"),
-        "orders": ("AsyncOrders", "CancelReceipt", "Order", "OrderReceipt", "Orders", "Trade"),
+        "orders": ("AsyncOrders", "CancelReceipt", "Order", "OrderReceipt", "Orders", "OrdersOutcome", "Trade"),
         "wallet": (
             "AsyncWallet",
             "DepositAddress",
@@ -66,11 +87,23 @@ if not TYPE_CHECKING:
             "TransferDetails",
             "Wallet",
         ),
+        "webhooks": (
+            "Event",
+            "RedemptionCancelled",
+            "RedemptionPaid",
+            "RequestCancelled",
+            "VoucherCancelled",
+            "VoucherPaid",
+            "WithdrawalCancelled",
+            "WithdrawalPaid",
+        ),
         "types": ("Side", "SortOrder"),
     }
     _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
     def __getattr__(name: str) -> object:
+        if name == "webhooks":
+            return import_module(".webhooks", __name__)
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -104,6 +104,7 @@ _INFO: Operation[AccountInfo] = Operation(
     auth=True,
     parameters=(form("method", str, const="getInfo"),),
     returns=AccountInfo,
+    server_time="server_time",
 )
 _TRANSACTIONS: Operation[TransactionPage] = Operation(
     name="account.transactions",

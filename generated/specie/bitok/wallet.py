@@ -236,6 +236,9 @@ class Wallet(Group):
             notify_url: Where the exchange posts how it ended.
 
         Effect: moves funds; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it, and none is
+            said to show a request that is not carried out yet. Wait for the notification, or ask the exchange's support
+            for the invoice.
         See https://bitok.com/api#WithdrawCrypt
         """
         return self._call(
@@ -261,6 +264,8 @@ class Wallet(Group):
             for it.
 
         Effect: creates; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it. Wait for the
+            notification, or ask the exchange's support for the invoice.
         See https://bitok.com/api#CreateVoucher
         """
         return self._call(_CREATE_VOUCHER, amount=amount, currency=currency, invoice=invoice, notify_url=notify_url)
@@ -277,6 +282,9 @@ class Wallet(Group):
             notify_url: Where the exchange posts how it ended.
 
         Effect: moves funds; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it. Wait for the
+            notification, or look whether account.info() holds the voucher's worth. A voucher can be redeemed once only.
+            Assumed: That a voucher can be redeemed once only is not said by the page; it lies in the nature of one.
         See https://bitok.com/api#RedeemVoucher
         """
         return self._call(_REDEEM_VOUCHER, voucher_code=voucher_code, invoice=invoice, notify_url=notify_url)
@@ -342,6 +350,9 @@ class AsyncWallet(AsyncGroup):
             notify_url: Where the exchange posts how it ended.
 
         Effect: moves funds; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it, and none is
+            said to show a request that is not carried out yet. Wait for the notification, or ask the exchange's support
+            for the invoice.
         See https://bitok.com/api#WithdrawCrypt
         """
         return await self._call(
@@ -367,6 +378,8 @@ class AsyncWallet(AsyncGroup):
             for it.
 
         Effect: creates; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it. Wait for the
+            notification, or ask the exchange's support for the invoice.
         See https://bitok.com/api#CreateVoucher
         """
         return await self._call(
@@ -385,6 +398,9 @@ class AsyncWallet(AsyncGroup):
             notify_url: Where the exchange posts how it ended.
 
         Effect: moves funds; it is never sent again unasked.
+        Outcome unknown: The notification repeats your invoice, and nothing else does: no list shows it. Wait for the
+            notification, or look whether account.info() holds the voucher's worth. A voucher can be redeemed once only.
+            Assumed: That a voucher can be redeemed once only is not said by the page; it lies in the nature of one.
         See https://bitok.com/api#RedeemVoucher
         """
         return await self._call(_REDEEM_VOUCHER, voucher_code=voucher_code, invoice=invoice, notify_url=notify_url)

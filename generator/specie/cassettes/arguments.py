@@ -175,7 +175,8 @@ class Dry:
     def client(self, exchange: Exchange, credentials: Mapping[str, str], now_ms: int, package: str = "specie") -> Any:
         """A client of the exchange's own addresses that goes nowhere."""
         cls = client_class(exchange, package=package)
-        return cls(**credentials, session=self._session, clock=lambda: now_ms, nonces=Nonces(), retries=0)
+        options = {"clock": lambda: now_ms, "nonces": Nonces(), "retries": 0, "limits": "ignore"}
+        return cls(**credentials, session=self._session, **options)
 
     def __enter__(self) -> Dry:
         return self

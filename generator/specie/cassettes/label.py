@@ -15,6 +15,7 @@ import attrs
 import yaml
 
 from specie.compiler.model import Exchange, Operation
+from specie.compiler.stream_model import Stream, Webhook
 
 Provenance: TypeAlias = Literal["documented", "assumed", "sandbox", "live"]
 DOCUMENTED: Provenance = "documented"
@@ -23,16 +24,22 @@ SANDBOX: Provenance = "sandbox"
 LIVE: Provenance = "live"
 PROVENANCES: tuple[Provenance, ...] = (DOCUMENTED, ASSUMED, SANDBOX, LIVE)
 
+Entry: TypeAlias = Operation | Stream | Webhook
+"""What a cassette of its own may be of."""
+
 _PROSE = frozenset(("doc", "see", "assumed", "conflict", "docs", "title", "limit", "limits", "vectors"))
 """What may change in a spec without a byte on the wire being another one."""
+
+_ENTRIES = ("endpoints", "streams", "webhooks")
+_TOLD = ("streams", "webhooks")
 
 
 @attrs.frozen
 class Label:
     """The head of a cassette.
 
-    `of` is `<exchange>.<group>.<operation>`, or `<exchange>.<scenario>`. `clock_ms` is what the client's clock showed,
-    where it is not the one of the tests.
+    `of` is `<exchange>.<group>.<name>` of an operation, a stream or a webhook, or `<exchange>.<scenario>`. `clock_ms`
+    is what the client's clock showed, where it is not the one of the tests.
     """
 
     of: str
@@ -86,23 +93,23 @@ class Label:
 
 def label(
     exchange: Exchange,
-    what: Operation | str,
+    what: Entry | str,
     provenance: Provenance,
     *,
     clock_ms: int | None = None,
     arguments: Mapping[str, Any] | None = None,
     today: date | None = None,
 ) -> Label:
-    """The label of a cassette that is recorded now, of an operation or of a scenario."""
-    operation = what if isinstance(what, Operation) else None
+    """The label of a cassette that is recorded now, of an entry of the spec or of a scenario."""
+    entry = None if isinstance(what, str) else what
     return Label(
-        f"{exchange.name}.{what if operation is None else operation.id}",
+        f"{exchange.name}.{what if entry is None else entry.id}",
         provenance,
         exchange.docs.version,
-        exchange.docs.base if operation is None else exchange.url(operation.see),
+        exchange.docs.base if entry is None else exchange.url(entry.see),
         (today or date.today()).isoformat(),  # noqa: DTZ011 - the recorder's own day
         generator_version(),
-        spec_version(exchange, operation),
+        spec_version(exchange, entry),
         clock_ms,
         arguments,
     )
@@ -116,22 +123,24 @@ def generator_version() -> str:
         return "unknown"
 
 
-def example_provenance(exchange: Exchange, operation: Operation) -> Provenance:
-    """Whether the example of an operation is the exchange's own, or was written by us where there is none."""
-    note = Path(exchange.folder) / "examples" / operation.group / f"{operation.name}.yaml"
+def example_provenance(exchange: Exchange, entry: Entry) -> Provenance:
+    """Whether the example of an entry is the exchange's own, or was written by us where there is none."""
+    note = Path(exchange.folder) / "examples" / entry.group / f"{entry.name}.yaml"
     said: Any = yaml.safe_load(note.read_text("utf-8")) if note.is_file() else None
     return ASSUMED if said and "assumed" in said else DOCUMENTED
 
 
-def spec_version(exchange: Exchange, operation: Operation | None = None) -> str:
-    """A fingerprint of what the spec says of an operation (or of all), prose left out: 12 hexadecimal digits."""
+def spec_version(exchange: Exchange, entry: Entry | None = None) -> str:
+    """A fingerprint of what the spec says of an entry (or of all), prose left out: 12 hexadecimal digits."""
     heard: dict[str, Any] = {}
     for path in sorted(Path(exchange.folder).glob("*.yaml")):
+        if isinstance(entry, Operation) and path.stem in _TOLD:
+            continue  # a call has nothing to do with what is told unasked
         said = dict(_facts(path, path.stat().st_mtime_ns))
-        if operation is not None:
-            endpoints = said.pop("endpoints", {})
-            if path.stem == operation.group:
-                said["endpoints"] = endpoints.get(operation.name)
+        for kind in _ENTRIES if entry is not None else ():
+            entries = said.pop(kind, {})
+            if entry is not None and path.stem == entry.group and entry.name in entries:
+                said[kind] = entries[entry.name]
         heard[path.stem] = said
     text = json.dumps(heard, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

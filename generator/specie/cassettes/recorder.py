@@ -72,7 +72,7 @@ def chosen(exchange: Exchange, names: Sequence[str], *, reads_only: bool = False
     """
     known = {one.id: one for one in exchange.operations}
     found: dict[str, Operation] = {}
-    for name in names or [group.name for group in exchange.groups]:
+    for name in names or [group.name for group in exchange.groups if group.operations]:
         group = [one for one in exchange.operations if one.group == name]
         if name in known:
             found[name] = known[name]
@@ -258,7 +258,8 @@ def _really(
 ) -> None:
     cls = client_class(exchange, package=package)
     # Tried once: a second attempt would be another request, of which a cassette knows nothing.
-    options = {"clock": lambda: now_ms, "nonces": Nonces(), "retries": 0, "base_url": dict(base_url)}
+    options: dict[str, Any] = {"clock": lambda: now_ms, "nonces": Nonces(), "retries": 0, "limits": "ignore"}
+    options["base_url"] = dict(base_url)
     with cls(**credentials, **options) as client:
         call(client, operation, given)
 
@@ -272,6 +273,6 @@ def replay(path: Path, exchange: Exchange, head: Label, *, package: str = "speci
     cls = client_class(exchange, package=package)
     with (
         replaying(path, exchange),
-        cls(**demo, clock=lambda: now_ms, nonces=Nonces(), retries=0) as client,
+        cls(**demo, clock=lambda: now_ms, nonces=Nonces(), retries=0, limits="ignore") as client,
     ):
         return call(client, operation, given)

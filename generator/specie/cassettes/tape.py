@@ -53,6 +53,8 @@ class Take:
     """What is written in place of the request that is being sent, if it is another one."""
     scrub: Callable[[str], str] | None = None
     """Takes out of a reply what it must not show."""
+    connections: list[Any] | None = None
+    """What went over the connections of streams meanwhile, if that is recorded: see `transcript`."""
     outcome: str = ""
     """`new`, `changed` or `unchanged`, when it has ended well."""
 
@@ -92,14 +94,17 @@ def recording(
             kept["body"] = {"string": take.scrub(text).encode()}
         return kept
 
-    vcr = _vcr(exchange, "all", before_request, before_response, shelf, label)
+    serializer = _Serializer(label, take)
+    vcr = _vcr(exchange, "all", before_request, before_response, shelf, serializer)
     with vcr.use_cassette(str(path), allow_playback_repeats=False):
         yield take
     if take.discarded:
         return
+    if not shelf.text and take.connections:
+        shelf.text = serializer.serialize({"version": 1, "interactions": []})
     if not shelf.text:
         raise CassetteError(f"{path}: nothing was called")
-    take.outcome = _settle(path, shelf.text, label)
+    take.outcome = settle(path, shelf.text, label)
 
 
 @contextmanager
@@ -107,7 +112,7 @@ def replaying(path: Path, exchange: Exchange) -> Generator[Any]:
     """Answer the calls of the block from a cassette, each once; raises `CassetteError` if some were not made."""
     if not path.is_file():
         raise CassetteError(f"no cassette {path}")
-    vcr = _vcr(exchange, "none", None, _reply, _Shelf(), None)
+    vcr = _vcr(exchange, "none", None, _reply, _Shelf(), _Serializer(None))
     with vcr.use_cassette(str(path), allow_playback_repeats=False) as cassette:
         yield cassette
     if not cassette.all_played:
@@ -121,7 +126,7 @@ def replaying(path: Path, exchange: Exchange) -> Generator[Any]:
 
 def load(path: Path, exchange: Exchange) -> Any:
     """The vcrpy cassette at `path`, with the rules of replay, outside of any call."""
-    vcr = _vcr(exchange, "none", None, _reply, _Shelf(), None)
+    vcr = _vcr(exchange, "none", None, _reply, _Shelf(), _Serializer(None))
     cassette = import_module("vcr.cassette").Cassette
     settings = vcr.get_merged_config(path=str(path), allow_playback_repeats=False)
     return cassette.load(**{name: one for name, one in settings.items() if name in _TAKEN})
@@ -139,6 +144,9 @@ _TAKEN = (
 )
 
 
+_CONTENTS = frozenset(("interactions", "notifications"))
+
+
 def read(path: Path) -> dict[str, Any]:
     """A cassette as plain data. Raises `CassetteError` if it is none."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -146,7 +154,7 @@ def read(path: Path) -> dict[str, Any]:
         found: Any = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CassetteError(f"{path} cannot be read: {error}") from None
-    if not isinstance(found, dict) or "specie" not in found or "interactions" not in found:
+    if not isinstance(found, dict) or "specie" not in found or not _CONTENTS & found.keys():
         raise CassetteError(f"{path} is no cassette of Specie's: it has no label")
     return cast("dict[str, Any]", found)
 
@@ -160,7 +168,7 @@ def _vcr(
     before_request: Callable[[Any], Any] | None,
     before_response: Callable[[Any], Any],
     shelf: _Shelf,
-    label: Label | None,
+    labelled: _Serializer,
 ) -> Any:
     kept = kept_headers(exchange)
 
@@ -178,7 +186,7 @@ def _vcr(
         record_on_exception=False,
         serializer="labelled",
     )
-    vcr.register_serializer("labelled", _Serializer(label))
+    vcr.register_serializer("labelled", labelled)
     vcr.register_persister(shelf)
     vcr.register_matcher("exact_uri", _same_uri)
     vcr.register_matcher("exact_body", _same_body)
@@ -243,20 +251,24 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _dump(data: Mapping[str, Any]) -> str:
+def dump(data: Mapping[str, Any]) -> str:
+    """Data as the YAML of a cassette."""
     return str(yaml.dump(dict(data), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=4096))
 
 
 @attrs.frozen
 class _Serializer:
-    """vcrpy's YAML, with the label of the cassette before it."""
+    """vcrpy's YAML, with the label of the cassette before it, and the transcript if there is one."""
 
     label: Label | None
+    take: Take | None = None
 
     def serialize(self, cassette: dict[str, Any]) -> str:
-        head = {} if self.label is None else {"specie": self.label.written()}
-        whole = {**head, "version": cassette["version"], "interactions": cassette["interactions"]}
-        return _dump(whole)
+        whole: dict[str, Any] = {} if self.label is None else {"specie": self.label.written()}
+        whole["version"] = cassette["version"]
+        if self.take is not None and self.take.connections is not None:
+            whole["connections"] = self.take.connections
+        return dump({**whole, "interactions": cassette["interactions"]})
 
     def deserialize(self, text: str) -> dict[str, Any]:
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -266,7 +278,7 @@ class _Serializer:
 # --- what is written in the end --------------------------------------------------------------------------------------
 
 
-def _settle(path: Path, text: str, label: Label) -> str:
+def settle(path: Path, text: str, label: Label) -> str:
     """Bring the file in line with a recording that ended well, and say what that came to."""
     if path.is_file():
         before = path.read_text("utf-8")
@@ -288,5 +300,5 @@ def _dated_as(path: Path, text: str, label: Label) -> str | None:
         return None
     # A clock that shows in no request says no more than the date.
     was = attrs.evolve(label, recorded=old.recorded, generator=old.generator, clock_ms=old.clock_ms)
-    new, kept = (_dump({"specie": one.written()}) for one in (label, was))
+    new, kept = (dump({"specie": one.written()}) for one in (label, was))
     return kept + text[len(new) :] if text.startswith(new) else None

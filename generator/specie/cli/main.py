@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .listing import listing
+from .listing import counted, listing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("exchange", metavar="EXCHANGE", help="which exchange")
     record.add_argument(
-        "operations", nargs="*", metavar="OPERATION", help="orders.create, orders, or trading_day (default: all)"
+        "operations",
+        nargs="*",
+        metavar="OPERATION",
+        help="orders.create, orders, streams, trading_day, session (default: all)",
     )
     source = record.add_mutually_exclusive_group()
     source.add_argument("--sandbox", action="store_true", help="from the sandbox on this machine (the default)")
@@ -157,8 +160,7 @@ def _generate(options: argparse.Namespace) -> int:
     changes = compare(files, root) if options.check else write(files, root)
     if changes:
         print(changes)
-    operations = sum(len(exchange.operations) for exchange in exchanges)
-    state = f"{len(files)} files of {operations} operations in {root}"
+    state = f"{len(files)} files of {counted(exchanges)} in {root}"
     if options.check and changes:
         print(f"{state}: not what the specs say; run specie generate", file=sys.stderr)
         return 1
@@ -174,9 +176,8 @@ def _lint(options: argparse.Namespace) -> int:
     advice = [line for exchange in exchanges for line in advise(exchange)]
     for line in advice:
         print(line)
-    operations = sum(len(exchange.operations) for exchange in exchanges)
-    counted = f"{len(exchanges)} {'exchange' if len(exchanges) == 1 else 'exchanges'}"
-    print(f"{operations} operations of {counted}: nothing wrong, {len(advice)} things to better")
+    of = f"{len(exchanges)} {'exchange' if len(exchanges) == 1 else 'exchanges'}"
+    print(f"{counted(exchanges)} of {of}: nothing wrong, {len(advice)} things to better")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 In a checkout of Specie, what is recorded from the sandbox are the scenarios that stand in the tests, which judge the
 replies as well. Elsewhere, and from the exchange itself, each operation is called once, with the examples of its spec.
+Transcripts of streams and webhooks are made of the documented messages, anywhere.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 from specie.compiler import compile_specs, default_specs
 from specie.compiler.model import Exchange
 
-_SCENARIOS = ("trading_day",)
+_SCENARIOS = ("trading_day", "session")
 
 
 def record_verb(options: argparse.Namespace) -> int:
@@ -28,6 +30,7 @@ def record_verb(options: argparse.Namespace) -> int:
         import vcr  # noqa: F401 # pyright: ignore[reportUnusedImport, reportMissingTypeStubs]
 
         from specie.cassettes import RecordingRefused
+        from specie.cassettes.documented import write
         from specie.cassettes.recorder import Live, record
     except ModuleNotFoundError as error:
         print(f"specie record needs {error.name}: pip install 'specie[record]'", file=sys.stderr)
@@ -53,17 +56,39 @@ def record_verb(options: argparse.Namespace) -> int:
             else None
         )
         out = options.out if options.out is not None else Path("cassettes")
-        made = record(exchange, options.operations, out=out, live=live, said=said, package=options.package)
+        entries = _unasked(exchange, options.operations, given=bool(live or said))
+        names = _asked(exchange, options.operations)
+        calls = names or not options.operations
+        recorded = record(exchange, names, out=out, live=live, said=said, package=options.package) if calls else ()
+        transcripts = (write(exchange, one, out=out, package=options.package) for one in entries)
         failed = total = 0
-        for one in made:
+        for one in chain(recorded, transcripts):
             total += 1
             failed += bool(one.failure)
             print(f"{one.outcome or 'FAILED':<10} {one.operation}: {one.failure or f'{one.path} ({one.provenance})'}")
     except RecordingRefused as refused:
         print(f"specie record: refused: {refused}", file=sys.stderr)
         return 1
-    print(f"{total - failed} of {total} operations recorded")
+    print(f"{total - failed} of {total} {'entries' if entries else 'operations'} recorded")
     return 1 if failed else 0
+
+
+def _unasked(exchange: Exchange, names: Sequence[str], *, given: bool) -> list[Any]:
+    """The streams and webhooks among what is to be recorded; they are made of documented messages, and of no others."""
+    from specie.cassettes import RecordingRefused
+    from specie.cassettes.documented import told
+
+    entries = told(exchange, names)
+    if given and names and entries:
+        raise RecordingRefused(f"{entries[0].id} is made of documented messages: no arguments and no --live go with it")
+    return [] if given else entries
+
+
+def _asked(exchange: Exchange, names: Sequence[str]) -> list[str]:
+    """The names that are left for operations."""
+    from specie.cassettes.documented import told
+
+    return [name for name in names if not told(exchange, [name])]
 
 
 def _said(given: Sequence[str]) -> dict[str, Any]:
@@ -83,10 +108,12 @@ def _base_urls(given: Sequence[str]) -> dict[str, str]:
 def _scenarios(root: Path, exchange: Exchange, names: Sequence[str]) -> int:
     """Have the tests record: they make the calls, and a cassette is written where they are content."""
     from specie.cassettes import RecordingRefused
+    from specie.cassettes.documented import told, write
     from specie.cassettes.recorder import chosen
 
     scenarios = [name for name in names if name in _SCENARIOS]
-    groups = [name for name in names if name not in _SCENARIOS]
+    groups = [name for name in _asked(exchange, names) if name not in _SCENARIOS]
+    entries = told(exchange, names)
     tests = root / "tests" / exchange.name
     nodes: list[str] = []
     if groups or not names:
@@ -99,15 +126,20 @@ def _scenarios(root: Path, exchange: Exchange, names: Sequence[str]) -> int:
             raise RecordingRefused(f"there is no scenario {path}")
     folder = root / "cassettes"
     before = _bytes(folder / exchange.name)
+    for entry in entries:
+        write(exchange, entry, out=folder)
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:xdist", "-p", "no:cacheprovider", *nodes]
-    done = subprocess.run(command, cwd=root, env={**os.environ, "SPECIE_RECORD": "1"}, check=False)  # noqa: S603
+    failed = False
+    if nodes:
+        done = subprocess.run(command, cwd=root, env={**os.environ, "SPECIE_RECORD": "1"}, check=False)  # noqa: S603
+        failed = done.returncode != 0
     after = _bytes(folder / exchange.name)
     for path in sorted({*before, *after}):
         if before.get(path) != after.get(path):
             print(f"{'changed' if path in before else 'new':<10} {path.relative_to(root)}")
     changed = sum(before.get(path) != after.get(path) for path in after)
-    print(f"{len(nodes)} scenarios, {changed} cassettes changed")
-    return 1 if done.returncode else 0
+    print(f"{len(nodes) + len(entries)} scenarios, {changed} cassettes changed")
+    return 1 if failed else 0
 
 
 def _bytes(folder: Path) -> dict[Path, bytes]:

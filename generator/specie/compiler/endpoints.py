@@ -7,33 +7,32 @@ from typing import Any, cast
 
 import attrs
 
-from . import grammar, names
+from . import grammar, limits, names
 from .diagnostics import Place, suggest
 from .model import (
+    TIMES,
     KeyedBy,
-    Limit,
     ListOf,
     Model,
     Operation,
     Pages,
+    Plain,
     Ref,
     Returns,
     Rule,
+    Server,
     TypeExpression,
     Value,
     Where,
 )
 from .rules import kept_apart
-from .source import Entry, Mapping, Node, Scalar, Sequence
+from .source import Entry, Mapping, Scalar
 from .values import UNKNOWN, Scope, plain, scalars, sentences, tidy
 
 _PLACES: dict[str, Where] = {"path": "path", "query": "query", "body": "body", "form": "form", "headers": "header"}
-_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-_LIMIT = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|min|h|d) per ([a-z_]+(?:\+[a-z_]+)*)")
-_SCOPES = ("ip", "account", "endpoint")
 
 
-def read(entry: Entry, group: str, scope: Scope, servers: tuple[str, ...], signed: bool) -> Operation | None:
+def read(entry: Entry, group: str, scope: Scope, servers: tuple[Server, ...], signed: bool) -> Operation | None:
     """One entry of `endpoints:`. `servers` are the exchange's; `signed`: whether it has auth."""
     node = entry.value
     if not isinstance(node, Mapping):
@@ -47,7 +46,7 @@ class _Endpoint:
     node: Mapping
     group: str
     scope: Scope
-    servers: tuple[str, ...]
+    servers: tuple[Server, ...]
     signed: bool
 
     def read(self) -> Operation | None:
@@ -73,7 +72,8 @@ class _Endpoint:
             auth=auth,
             permissions=permissions,
             effect=self._effect(method),
-            limits=limits(self.node.get("limit"), self.scope),
+            limits=limits.read(self.node.get("limit"), self.scope),
+            cost=limits.read_cost(self.node.get("cost")),
             parameters=parameters,
             require=require,
             returns=returns,
@@ -99,8 +99,14 @@ class _Endpoint:
     def _server(self) -> str:
         name = self.node.text("server") or "rest"
         node = self.node.get("server")
-        if node is not None and self.servers and name not in self.servers:
-            self._wrong("E047", node.place, f"unknown server '{name}'{suggest(name, self.servers)}")
+        known = {one.name: one for one in self.servers}
+        if node is None or not known:
+            return name
+        if name not in known:
+            self._wrong("E047", node.place, f"unknown server '{name}'{suggest(name, known)}")
+        elif not known[name].url.startswith("http"):
+            message = f"'{name}' is {known[name].url.partition(':')[0]}://, and an endpoint is called at https://"
+            self._wrong("E085", node.place, message)
         return name
 
     def _auth(self) -> tuple[bool, tuple[str, ...]]:
@@ -198,7 +204,21 @@ class _Endpoint:
             doc=tidy(said.text("doc")),
             caveats=self.scope.caveats(said),
             place=node.place if node is not None else self.entry.place,
+            server_time=self._server_time(said, returned),
         )
+
+    def _server_time(self, said: Mapping, returned: TypeExpression) -> str:
+        node = said.get("server_time")
+        if not isinstance(node, Scalar) or not node.raw or returned is UNKNOWN:
+            return ""
+        holder = self.scope.named.get(returned.name) if isinstance(returned, Ref) else None
+        fields = {one.name: one for one in holder.fields} if isinstance(holder, Model) else {}
+        times = [name for name, one in fields.items() if isinstance(one.type, Plain) and one.type.name in TIMES]
+        if node.raw not in times:
+            what = returned.name if isinstance(returned, Ref) else "what is returned"
+            self._wrong("E054", node.place, f"{what} has no time '{node.raw}'{suggest(node.raw, times)}")
+            return ""
+        return node.raw
 
     # --- pages ------------------------------------------------------------------------------------------------------
 
@@ -275,31 +295,3 @@ class _Endpoint:
         for said in scalars(node.get("unique")):
             if said.raw not in known:
                 self._wrong("E054", said.place, f"{holder.name} has no field '{said.raw}'{suggest(said.raw, known)}")
-
-
-def limits(node: Node | None, scope: Scope) -> tuple[Limit, ...]:
-    if node is None:
-        return ()
-    """The limits that a `limit:` says: one, or a list."""
-    found: list[Limit] = []
-    for one in node.items if isinstance(node, Sequence) else (node,):
-        said = one if isinstance(one, Mapping) else Mapping((), one.place)
-        rate = said.get("rate") if isinstance(one, Mapping) else one
-        if not isinstance(rate, Scalar) or rate.broken:
-            continue
-        match = _LIMIT.fullmatch(rate.raw)
-        if not match:
-            message = f"'{rate.raw}' is not a limit; write COUNT/WINDOW per SCOPE, such as 1200/min per ip+account"
-            scope.complaints.add("E057", rate.place, message)
-            continue
-        count, times, unit, scopes = match.groups()
-        position = len(rate.raw) - len(scopes)
-        for word in scopes.split("+"):
-            if word not in _SCOPES:
-                place = rate.part(position, position + len(word))
-                scope.complaints.add("E057", place, f"unknown scope '{word}'{suggest(word, _SCOPES)}")
-            position += len(word) + 1
-        seconds = int(times or 1) * _UNITS[unit]
-        caveats = scope.caveats(said)
-        found.append(Limit(int(count), seconds, tuple(scopes.split("+")), rate.raw, tidy(said.text("doc")), caveats))
-    return tuple(found)

@@ -55,6 +55,10 @@ def _without(pairs: Pairs, name: str) -> Pairs:
     return [pair for pair in pairs if pair[0] != name]
 
 
+def _php_form(pairs: list[tuple[str, str]]) -> str:
+    return urllib.parse.urlencode(pairs).replace("~", "%7E")
+
+
 def _mac(name: str) -> Callable[[Any, Any], bytes]:
     return lambda key, message: hmac.new(_bytes(key), _bytes(message), name).digest()
 
@@ -72,6 +76,7 @@ _APPLY: dict[str, Callable[..., Any]] = {
     "base64url": _printed(base64.urlsafe_b64encode),
     "hex": bytes.hex,
     "form": urllib.parse.urlencode,
+    "php_form": _php_form,
     "sorted": _sorted,
     "without": _without,
     **{f"hmac_{name}": _mac(name) for name in MACS},

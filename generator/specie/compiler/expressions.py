@@ -52,6 +52,7 @@ _FUNCTIONS: dict[str, _Function] = {
     "hex": _Function((("bytes",),), "text", ""),
     "json": _Function((), "text", "compact_json"),
     "form": _Function((("pairs",),), "text", "form"),
+    "php_form": _Function((("pairs",),), "text", "php_form"),
     "sorted": _Function((("pairs",),), "pairs", "sorted_pairs"),
     "without": _Function((("pairs",), ("text",)), "pairs", "without"),
     **{f"hmac_{name}": _Function((_DATA, _DATA), "bytes", f"hmac_{name}") for name in MACS},

@@ -71,15 +71,19 @@ class Record:
     what: str
     keys: Table[str, Shape]
     required: tuple[str, ...] = ()
+    elsewhere: Table[str, str] = attrs.Factory(dict[str, str])
+    """Keys that do not belong here, and where each of them does."""
 
 
 @attrs.frozen
 class Either:
-    """What is meant is told by whether a single value, a list or a mapping stands there."""
+    """What is meant is told by whether a single value, a list or a mapping stands there; `records`: a list of mappings,
+    where that is something else than other lists."""
 
     scalar: Shape | None = None
     sequence: Shape | None = None
     mapping: Shape | None = None
+    records: Shape | None = None
 
 
 @attrs.frozen
@@ -164,7 +168,17 @@ TYPE = Record(
 TYPES = Names("the name of a type in PascalCase", PASCAL, TYPE)
 LIMIT = Either(
     scalar=Text("a limit"),
-    mapping=Record("limit", {"rate": Text("a limit"), "doc": Sentence(), **CAVEATS}, required=("rate",)),
+    mapping=Record(
+        "limit",
+        {
+            "rate": Text("a limit"),
+            "unit": Text("a unit, such as points", r"[a-z]+"),
+            "reported": Names("a header", HEADER_NAME, Text("how the header is read, such as cost:used:left")),
+            "doc": Sentence(),
+            **CAVEATS,
+        },
+        required=("rate",),
+    ),
 )
 LIMITS = Either(scalar=LIMIT, mapping=LIMIT, sequence=Many(LIMIT))
 REPLY = Record(
@@ -176,6 +190,7 @@ REPLY = Record(
         "bare": Flag(),
         "sole": Flag(),
         "ok": Names("a key", r".+", LITERAL),
+        "server_time": Text("a field"),
         "doc": Sentence(),
         **CAVEATS,
     },
@@ -199,15 +214,80 @@ PAGES = Record(
         "order": Words(("ascending", "descending")),
     },
 )
+PERMISSIONS = Either(scalar=Text("true or a permission"), sequence=Many(Text("a permission")))
+CONDITIONS = Names("a field, or several joined by 'or'", rf"{SNAKE}(?: or {SNAKE})*", Text("an argument of the call"))
+GIVEN = Names("a parameter", SNAKE, LITERAL)
+LOOK = Record(
+    "read",
+    {
+        "call": Text("an operation of this group"),
+        "with": GIVEN,
+        "match": CONDITIONS,
+        "confirm": CONDITIONS,
+        "id": NAME_LIST,
+        "time": Text("a field"),
+        "full": Text("a number of records", r"[1-9][0-9]*"),
+        "total": Names("a field", SNAKE, Text("an argument of the call")),
+    },
+    required=("call",),
+)
+LOOKS = Either(mapping=LOOK, sequence=Many(LOOK))
+STATE = Record(
+    "state",
+    {
+        "call": Text("an operation of this group"),
+        "with": GIVEN,
+        "field": Text("a field"),
+        **dict.fromkeys(("cancelled", "open", "over"), NAME_LIST),
+    },
+    required=("call", "field", "cancelled", "open"),
+)
+RECONCILE = Record(
+    "reconcile",
+    {
+        "none": Sentence(),
+        "settle": SPAN,
+        "receipt": Text("a field"),
+        "own_id": Text("a parameter"),
+        "by_own_id": LOOKS,
+        "by_values": LOOKS,
+        "state": STATE,
+        "doc": Sentence(),
+        **CAVEATS,
+    },
+)
+FIGURE = Record(
+    "figure",
+    {
+        "step": Text("a field"),
+        "places": Text("a field, or a number of decimal places"),
+        "least": Text("a field"),
+        "most": Text("a field"),
+        "doc": Sentence(),
+        **CAVEATS,
+    },
+)
+PAIR_RULES = Record(
+    "rules",
+    {
+        "call": Text("an operation of this group"),
+        "pair": Text("a field"),
+        **dict.fromkeys(("price", "amount", "value", "quote_amount"), FIGURE),
+        "doc": Sentence(),
+        **CAVEATS,
+    },
+    required=("call", "pair", "price", "amount"),
+)
 ENDPOINT = Record(
     "endpoint",
     {
         **SPOKEN,
         **dict.fromkeys(METHODS, URL_PATH),
         "server": Text("a server"),
-        "auth": Either(scalar=Text("true or a permission"), sequence=Many(Text("a permission"))),
+        "auth": PERMISSIONS,
         "effect": Words(("read", "create", "cancel", "transfer")),
         "limit": LIMITS,
+        "cost": Text("a whole number above 0", r"[1-9][0-9]{0,8}"),
         "path": PARAMETERS,
         "query": PARAMETERS,
         "body": PARAMETERS,
@@ -216,6 +296,7 @@ ENDPOINT = Record(
         "require": RULES,
         "returns": RETURNS,
         "pages": PAGES,
+        "reconcile": RECONCILE,
         "deprecated": Sentence(),
     },
     required=("doc", "see", "returns"),
@@ -226,9 +307,14 @@ GROUP_FILE = Record(
         "doc": Sentence(),
         "types": TYPES,
         "endpoints": Names("the name of an endpoint in snake_case", SNAKE, ENDPOINT),
+        "rules": PAIR_RULES,
         **CAVEATS,
     },
     required=("doc",),
+    elsewhere={
+        **dict.fromkeys(("connections", "streams"), "streams.yaml"),
+        **dict.fromkeys(("verify", "webhooks", "otherwise"), "webhooks.yaml"),
+    },
 )
 
 REFUSAL = Either(
@@ -238,6 +324,18 @@ REFUSAL = Either(
 EXPRESSIONS = Names("a name in snake_case", SNAKE, Text("an expression"))
 ADDED = Names("a wire name", r".+", Text("an expression"))
 NONCES = ("unique", "increasing")
+VECTORS = Many(
+    Record(
+        "vector",
+        {
+            "from": Sentence(),
+            "derived": Flag(),
+            "given": Names("a name", r".+", Anything()),
+            "expect": Names("a step or a header", r".+", LITERAL),
+        },
+        required=("from", "given", "expect"),
+    )
+)
 AUTH = Record(
     "auth",
     {
@@ -256,18 +354,7 @@ AUTH = Record(
         "steps": EXPRESSIONS,
         "headers": Names("a header", HEADER_NAME, Text("an expression")),
         "nonce": Words(NONCES),
-        "vectors": Many(
-            Record(
-                "vector",
-                {
-                    "from": Sentence(),
-                    "derived": Flag(),
-                    "given": Names("a name", r".+", Anything()),
-                    "expect": Names("a step or a header", r".+", LITERAL),
-                },
-                required=("from", "given", "expect"),
-            )
-        ),
+        "vectors": VECTORS,
     },
     required=("doc", "credentials", "headers"),
 )
@@ -289,7 +376,7 @@ EXCHANGE_FILE = Record(
         "query": Words(("sorted", "declared")),
         "envelope": Record("envelope", {"result": KEY_PATH, "ok": Names("a key", r".+", LITERAL)}),
         "environment": Text("a prefix", CONSTANT),
-        "limits": Record("limits", {"public": LIMITS, "private": LIMITS}),
+        "limits": Record("limits", {"all": LIMITS, "public": LIMITS, "private": LIMITS}),
         "types": TYPES,
         "auth": AUTH,
         "errors": Record(
@@ -364,6 +451,8 @@ class _Checker:
 
     def _either(self, node: Node, shape: Either, at: Place) -> Node | None:
         chosen = {Scalar: shape.scalar, Sequence: shape.sequence, Mapping: shape.mapping}[type(node)]
+        if shape.records and isinstance(node, Sequence) and any(_is_record(item) for item in node):
+            chosen = shape.records
         if chosen is None:
             return self._wrong(node, _wanted(shape), at)
         if chosen in (PARAMETER, REPLY) and isinstance(node, Mapping) and ("map" in node or "keyed" in node):
@@ -407,6 +496,8 @@ class _Checker:
         bare = isinstance(entry.value, Scalar) and entry.value.plain and entry.value.raw == ""
         if " " in entry.key and bare:
             hint = "; a comma ended the text before it: put that text in quotes"
+        elif entry.key in shape.elsewhere:
+            hint = f"; it stands in {shape.elsewhere[entry.key]}"
         else:
             hint = suggest(entry.key, shape.keys)
         self.complaints.add("E010", entry.place, f"unknown key '{entry.key}' in {shape.what}{hint}")
@@ -434,6 +525,11 @@ class _Checker:
         return Mapping(tuple(checked), node.place)
 
 
+def _is_record(node: Node) -> bool:
+    """Whether it is a mapping, and not a type that is written as one."""
+    return isinstance(node, Mapping) and not ("map" in node or "keyed" in node)
+
+
 def _fits(node: Scalar, shape: Text | Sentence | Flag | Words) -> bool:
     """Whether a value of this sort may stand there at all."""
     if isinstance(shape, Flag):
@@ -445,6 +541,8 @@ def _fits(node: Scalar, shape: Text | Sentence | Flag | Words) -> bool:
 
 def _renamed(key: str, shape: Names) -> str:
     """The end of a complaint about a name: how it would be right."""
+    if not re.search("a-z|A-Z", shape.pattern):
+        return ""
     optional = "?" if key.endswith("?") and shape.pattern.endswith("?") else ""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+", key)
     pascal = "".join(part[:1].upper() + part[1:] for part in parts)

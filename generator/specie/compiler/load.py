@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence as Several
 from pathlib import Path
 
-from . import grammar, source
+from . import grammar, source, stream_grammar
 from .diagnostics import Complaints, Place, suggest
 from .model import Exchange
 from .resolve import resolve
@@ -103,6 +103,8 @@ def _file(path: Path, complaints: Complaints) -> Mapping | None:
     node = source.parse(text, shown, complaints)
     if node is None:
         return None
-    shape = grammar.EXCHANGE_FILE if path.stem == "exchange" else grammar.GROUP_FILE
+    shape = stream_grammar.FILES.get(path.stem, grammar.GROUP_FILE)
+    if path.stem == "exchange":
+        shape = grammar.EXCHANGE_FILE
     checked = grammar.check(node, shape, complaints, Place(shown, 1, 1))
     return checked if isinstance(checked, Mapping) else None

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 import attrs
 
 from .diagnostics import Place
 from .expressions import Expression
+
+if TYPE_CHECKING:
+    from .outcome_model import PairRules, Reconcile
+    from .stream_model import Connection, Stream, Verify, Webhook
 
 Effect: TypeAlias = Literal["read", "create", "cancel", "transfer"]
 Where: TypeAlias = Literal["path", "query", "body", "form", "header"]
@@ -130,6 +134,8 @@ class Value:
     join: str = ""
     whole: bool = False
     sent_as: Literal["", "string", "number"] = ""
+    letters: Literal["", "upper", "lower"] = ""
+    """Of a stream's parameter: whether it is sent in capitals or in small letters, however it is given."""
     deprecated: str = ""
     caveats: Caveats = Caveats()
 
@@ -185,8 +191,16 @@ class Limit:
     seconds: int
     scope: tuple[str, ...]
     text: str
+    unit: str
+    """What is counted instead of calls: what they cost. Empty for calls."""
+    reported: tuple[str, str] | None
+    """The header that tells afterwards what a call cost, and how it is read."""
     doc: str
     caveats: Caveats
+
+    @property
+    def title(self) -> str:
+        return f"{self.text} in {self.unit}" if self.unit else self.text
 
 
 @attrs.frozen
@@ -201,6 +215,8 @@ class Returns:
     doc: str
     caveats: Caveats
     place: Place
+    server_time: str = ""
+    """The field that is the exchange's clock."""
 
 
 @attrs.frozen
@@ -238,6 +254,8 @@ class Operation:
     effect: Effect
     limits: tuple[Limit, ...]
     """Its own limits; those of the exchange apply too."""
+    cost: int
+    """What a call counts under limits with a unit."""
     parameters: tuple[Value, ...]
     require: tuple[Rule, ...]
     returns: Returns
@@ -245,6 +263,8 @@ class Operation:
     deprecated: str
     caveats: Caveats
     place: Place
+    reconcile: Reconcile | None = None
+    """How it is found out what became of it, where no answer came."""
 
     @property
     def id(self) -> str:
@@ -257,7 +277,8 @@ class Operation:
             [("", self.caveats), ("reply", self.returns.caveats)]
             + [(f"parameter {one.name}", one.caveats) for one in self.parameters]
             + [(f"rule '{one.text}'", one.caveats) for one in self.require]
-            + [(f"limit {one.text}", one.caveats) for one in self.limits]
+            + [(f"limit {one.title}", one.caveats) for one in self.limits]
+            + ([("reconcile", self.reconcile.caveats)] if self.reconcile else [])
         )
 
 
@@ -283,6 +304,19 @@ class Group:
     operations: tuple[Operation, ...]
     caveats: Caveats
     place: Place
+    connections: tuple[Connection, ...] = ()
+    streams: tuple[Stream, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    verify: Verify | None = None
+    otherwise: TypeExpression | None = None
+    """What a webhook is taken for where several fit, and nothing in it tells which."""
+    rules: PairRules | None = None
+    """Where the trading rules of a pair stand."""
+
+    @property
+    def kind(self) -> Literal["endpoints", "streams", "webhooks"]:
+        """What it holds. No file but those of these two names may hold streams and webhooks."""
+        return "streams" if self.name == "streams" else "webhooks" if self.name == "webhooks" else "endpoints"
 
 
 # --- the exchange -----------------------------------------------------------------------------------------------------
@@ -398,6 +432,8 @@ class Exchange:
     query_sorted: bool
     envelope: Envelope | None
     environment: str
+    limits: tuple[Limit, ...]
+    """Of all calls; those of public and of private calls come on top."""
     public_limits: tuple[Limit, ...]
     private_limits: tuple[Limit, ...]
     auth: Auth | None
@@ -416,7 +452,20 @@ class Exchange:
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
+        """What can be called; `streams` and `webhooks` stand beside."""
         return tuple(operation for group in self.groups for operation in group.operations)
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        return tuple(stream for group in self.groups for stream in group.streams)
+
+    @cached_property
+    def webhooks(self) -> tuple[Webhook, ...]:
+        return tuple(webhook for group in self.groups for webhook in group.webhooks)
+
+    def limits_of(self, operation: Operation) -> tuple[Limit, ...]:
+        """All that limits an operation: its own first."""
+        return (*operation.limits, *self.limits, *(self.private_limits if operation.auth else self.public_limits))
 
     def url(self, see: str) -> str:
         """The address of a page that a `see:` names."""

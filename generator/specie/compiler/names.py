@@ -10,9 +10,15 @@ CASES = ("snake", "camel", "pascal", "upper")
 # What printed modules import or define under these names; a class of the same name would hide it.
 PRINTED = frozenset(
     {
-        "Amount", "Any", "AsyncGroup", "AsyncIterator", "Credentials", "Decimal", "ExactSeconds", "Group", "Id",
-        "IsoTime", "Iterator", "Literal", "Mapping", "Millis", "Model", "NOW", "OpenIntEnum", "OpenStrEnum",
-        "Operation", "Options", "Pages", "Seconds", "Sequence", "Time",
+        "ABSENT", "Amount", "Any", "AsyncGroup", "AsyncIterator", "AsyncLocalBook", "AsyncStream",
+        "AsyncStreamGroup", "BookRule", "Cancelled", "CancelledRule", "ClosedRule", "Connection", "Credentials",
+        "Decimal", "ExactSeconds", "Feed", "Figure", "Filled", "Group", "Id", "IsoTime", "Iterable", "Iterator",
+        "KnownRule", "Limit", "Literal", "LocalBook", "Look", "Mapping", "Millis", "Model", "NOW", "NotCancelled",
+        "NotPlaced", "NotTransferred", "OpenIntEnum", "OpenStrEnum", "Operation", "OutcomeUnknown",
+        "PRESENT", "Pages", "PairRules", "Pairs", "Placed", "PlacedRule", "Reconciliation", "ReplyRule",
+        "Resync", "Seconds", "Self", "Sequence", "SnapshotRule", "StateLook", "StillUnknown", "Stream",
+        "StreamGroup", "StreamOptions", "Time", "Trace", "TradingRules", "Transferred", "TypeAlias", "Unpack",
+        "WebhookHeaders", "Webhooks",
     }
 )  # fmt: skip
 
@@ -27,16 +33,23 @@ SPOKEN = frozenset(
 # What every client has beside its groups, and what its constructor speaks of.
 CLIENT = frozenset(
     {
-        "aiohttp", "call", "capture", "close", "closed", "float", "from_env", "now_ms", "request", "requests", "str",
-        "with_options",
+        "aiohttp", "call", "capture", "close", "closed", "float", "from_env", "limits", "now_ms", "reconcile",
+        "request", "requests", "str", "trading_rules", "with_options",
     }
 )  # fmt: skip
-# What every client's constructor takes beside credentials and options.
-CONSTRUCTOR = frozenset({"base_url", "clock", "nonces", "retries", "session", "timeout"})
+# What every client's constructor takes beside credentials and the exchange's own options.
+CONSTRUCTOR = frozenset(
+    {
+        "base_url", "budgets", "clock", "connections", "hooks", "limits", "nonces", "options", "retries", "session",
+        "timeout", "verify",
+    }
+)  # fmt: skip
 # What all credentials have beside their values.
 CREDENTIALS = frozenset({"fingerprint", "given", "mask", "missing", "secrets"})
 # What `sign()` speaks of beside its steps.
 SIGN = frozenset({"add", "credentials", "request", "sign", "str"})
+# What the printed function that verifies webhooks speaks of beside its steps.
+VERIFY = frozenset({"fields", "headers", "body", "parse", "sign", "str", "webhook"})
 
 MODULES = frozenset({"auth", "client", "types"})
 

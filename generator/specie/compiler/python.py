@@ -139,8 +139,8 @@ def _is_call(code: str, opening: int) -> bool:
 
 def _operators(code: str) -> tuple[str, list[str]] | None:
     """What stands before an expression with operators, and its operands, each led by its operator."""
-    head, value = re.match(r"((?:return |\w+ = )?)(.*)", code, re.DOTALL).groups()  # type: ignore[union-attr]
-    for operator in (" if ", " else "), (" or ",), (" + ",):
+    head, value = re.match(r"((?:return |\w+(?:: \w+)? = )?)(.*)", code, re.DOTALL).groups()  # type: ignore[union-attr]
+    for operator in (" if ", " else "), (" or ",), (" + ",), (" | ",):
         parts = _parts(value, *operator)
         if len(parts) > 1 and head:
             return head, parts
@@ -193,6 +193,7 @@ def _outside_strings(code: str) -> Iterator[tuple[int, str]]:
 
 _STANDARD = {
     "AsyncIterator": "collections.abc",
+    "Iterable": "collections.abc",
     "Iterator": "collections.abc",
     "Mapping": "collections.abc",
     "Sequence": "collections.abc",
@@ -203,8 +204,10 @@ _STANDARD = {
     "Literal": "typing",
     "Self": "typing",
     "TYPE_CHECKING": "typing",
+    "TypeAlias": "typing",
     "TypedDict": "typing",
     "Unpack": "typing",
+    "overload": "typing",
 }
 
 

@@ -7,13 +7,14 @@ nothing; the pieces come from `views`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from .model import Exchange
+from .stream_views import StreamsView, WebhooksView
 from .views import AuthView, ClientView, GroupView, PackageView
 
 CONTEXT_VERSION = 1
@@ -74,9 +75,22 @@ def _outputs(template: str, exchange: Exchange) -> list[tuple[str, dict[str, Any
     }
     if path.endswith("/auth.py"):
         return [(path, context | {"auth": AuthView(exchange, exchange.auth)})] if exchange.auth else []
+    if path.endswith(("/streams.py", "/webhooks.py")):
+        return [(path, context | {"module": module}) for module in _told(exchange, path)]
     if "[group]" not in path:
         return [(path, context)]
-    modules = [GroupView(exchange, group) for group in exchange.groups]
+    modules = [GroupView(exchange, group) for group in exchange.groups if group.kind == "endpoints"]
     if exchange.types:
         modules.append(GroupView(exchange, None))
     return [(path.replace("[group]", module.name), context | {"module": module}) for module in modules]
+
+
+def _told(exchange: Exchange, path: str) -> Iterator[GroupView]:
+    """The module of what an exchange tells by itself, if it has one of this name."""
+    for group in exchange.groups:
+        if not path.endswith(f"/{group.name}.py"):
+            continue
+        if group.kind == "streams":
+            yield StreamsView(exchange, group)
+        elif group.verify is not None:
+            yield WebhooksView(exchange, group, verify=group.verify)

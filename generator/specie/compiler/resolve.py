@@ -12,26 +12,24 @@ import attrs
 
 from specie import runtime
 
-from . import endpoints, names, signing, types
+from . import connections, endpoints, limits, names, outcomes, refusals, signing, streams, types, webhooks
 from .diagnostics import Complaints, Place, suggest
 from .model import (
     Auth,
     Docs,
     Enum,
     Envelope,
-    Errors,
     Exchange,
     Group,
     Model,
     NamedType,
     Operation,
-    Refusal,
     Server,
     TypeExpression,
     gather,
 )
-from .source import Entry, Mapping, Scalar
-from .values import Scope, plain, sentences, tidy
+from .source import Mapping, Scalar
+from .values import Scope, plain, tidy
 
 _URL = re.compile(r"(?:https?|wss?)://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 
@@ -49,9 +47,8 @@ def resolve(name: str, folder: str, files: dict[str, Mapping], complaints: Compl
         if found is not None:
             scope.named.setdefault(found.name, found)
     servers = tuple(_servers(top, scope))
-    known = tuple(one.name for one in servers)
     auth = signing.read(top.mapping("auth"), scope) if "auth" in top else None
-    read = [_group(stem, node, scope, known, "auth" in top) for stem, node in groups.items()]
+    read = _groups(groups, scope, servers, auth)
     _mark_direction(scope, read)
     read = [attrs.evolve(group, types=_types_of(group.name, scope)) for group in read]
     _check_values(scope, read, auth)
@@ -71,10 +68,11 @@ def resolve(name: str, folder: str, files: dict[str, Mapping], complaints: Compl
         query_sorted=top.text("query") == "sorted",
         envelope=_envelope(top),
         environment=top.text("environment") or name.upper(),
-        public_limits=endpoints.limits(top.mapping("limits").get("public"), scope),
-        private_limits=endpoints.limits(top.mapping("limits").get("private"), scope),
+        limits=limits.read(top.mapping("limits").get("all"), scope),
+        public_limits=limits.read(top.mapping("limits").get("public"), scope),
+        private_limits=limits.read(top.mapping("limits").get("private"), scope),
         auth=auth,
-        errors=_errors(top.mapping("errors"), scope),
+        errors=refusals.read(top.mapping("errors"), scope),
         types=_types_of("", scope),
         groups=tuple(read),
         # What holds wherever a named scalar is used is said once, where the exchange is spoken of as a whole.
@@ -82,6 +80,7 @@ def resolve(name: str, folder: str, files: dict[str, Mapping], complaints: Compl
         folder=folder,
         place=top.place,
     )
+    limits.check_costs(exchange, scope)
     _check_exports(exchange, complaints)
     return exchange
 
@@ -129,15 +128,52 @@ def _envelope(top: Mapping) -> Envelope | None:
     return Envelope(node.text("result"), tuple((entry.key, plain(entry.value)) for entry in node.mapping("ok")))
 
 
-def _group(stem: str, node: Mapping, scope: Scope, servers: tuple[str, ...], signed: bool) -> Group:
+def _groups(files: dict[str, Mapping], scope: Scope, servers: tuple[Server, ...], auth: Auth | None) -> list[Group]:
+    """The groups, in the order of the files. Streams and webhooks speak of operations, which are read before them."""
+    plain_files = {stem: node for stem, node in files.items() if stem not in ("streams", "webhooks")}
+    found = {stem: _group(stem, node, scope, servers, auth) for stem, node in plain_files.items()}
+    operations = {operation.id: operation for group in found.values() for operation in group.operations}
+    if "streams" in files:
+        found["streams"] = _streams(files["streams"], scope, servers, auth, operations)
+    if "webhooks" in files:
+        found["webhooks"] = _webhooks(files["webhooks"], scope, auth, operations)
+    return [found[stem] for stem in files]
+
+
+def _bare_group(stem: str, node: Mapping, scope: Scope) -> Group:
+    return Group(stem, tidy(node.text("doc")), node.place.file, (), (), scope.caveats(node), node.place)
+
+
+def _group(stem: str, node: Mapping, scope: Scope, servers: tuple[Server, ...], auth: Auth | None) -> Group:
     found: list[Operation] = []
     for entry in node.mapping("endpoints"):
-        operation = endpoints.read(entry, stem, scope, servers, signed)
+        operation = endpoints.read(entry, stem, scope, servers, auth is not None)
         if operation is not None:
             found.append(operation)
+    found = outcomes.attach(node, found, scope)
+    rules = outcomes.pair_rules(node, found, scope)
     _check_methods(found, scope)
-    doc, file = tidy(node.text("doc")), node.place.file
-    return Group(stem, doc, file, (), tuple(found), scope.caveats(node), node.place)
+    return attrs.evolve(_bare_group(stem, node, scope), operations=tuple(found), rules=rules)
+
+
+def _streams(
+    node: Mapping, scope: Scope, servers: tuple[Server, ...], auth: Auth | None, operations: dict[str, Operation]
+) -> Group:
+    headers = tuple(name for name, _ in auth.headers) if auth else None
+    around = connections.Surroundings(servers, headers)
+    dialled = connections.read(node.mapping("connections"), scope, around)
+    found = streams.read(node.mapping("streams"), "streams", scope, dialled, operations)
+    return attrs.evolve(_bare_group("streams", node, scope), connections=dialled, streams=found)
+
+
+def _webhooks(node: Mapping, scope: Scope, auth: Auth | None, operations: dict[str, Operation]) -> Group:
+    found = webhooks.read(node, "webhooks", scope, operations)
+    return attrs.evolve(
+        _bare_group("webhooks", node, scope),
+        webhooks=found,
+        verify=webhooks.verify(node, auth, scope),
+        otherwise=webhooks.otherwise(node, found, scope),
+    )
 
 
 def _check_methods(operations: list[Operation], scope: Scope) -> None:
@@ -165,6 +201,8 @@ def _mark_direction(scope: Scope, groups: list[Group]) -> None:
             for parameter in operation.parameters:
                 sent |= types.reached(parameter.type, scope.named)
             received |= types.reached(operation.returns.type, scope.named)
+        for told in _told(group):
+            received |= types.reached(told, scope.named)
     for name, one in scope.named.items():
         if isinstance(one, Model):
             marked = attrs.evolve(one, sent=name in sent, received=name in received or name not in sent)
@@ -173,12 +211,20 @@ def _mark_direction(scope: Scope, groups: list[Group]) -> None:
             types.check_received(marked, scope.complaints)
 
 
+def _told(group: Group) -> list[TypeExpression]:
+    """The types of what an exchange tells by itself."""
+    found = [one for stream in group.streams for one in stream.types]
+    found += [one for webhook in group.webhooks for one in webhook.types]
+    return [*found, group.otherwise] if group.otherwise else found
+
+
 def _check_values(scope: Scope, groups: list[Group], auth: Auth | None) -> None:
     """What can be judged of a value only when all types are known."""
     models = [one for one in scope.named.values() if isinstance(one, Model)]
     operations = [operation for group in groups for operation in group.operations]
     values = [value for model in models for value in model.fields]
     values += [value for operation in operations for value in operation.parameters]
+    values += [value for group in groups for stream in group.streams for value in stream.parameters]
     for value in [*values, *(auth.options if auth else ())]:
         scope.check_examples(value)
         scope.check_place(value)
@@ -213,6 +259,10 @@ def _check_circles(scope: Scope, groups: list[Group]) -> None:
         for operation in group.operations:
             used = [operation.returns.type, *(one.type for one in operation.parameters)]
             note(group.name, operation.id, operation.place, used)
+        for stream in group.streams:
+            note(group.name, stream.id, stream.place, [*stream.types, *(one.type for one in stream.parameters)])
+        for webhook in group.webhooks:
+            note(group.name, webhook.id, webhook.place, webhook.types)
     reported: set[frozenset[str]] = set()
     for user, uses in needs.items():
         for owner, use in uses.items():
@@ -250,6 +300,9 @@ def _check_exports(exchange: Exchange, complaints: Complaints) -> None:
     """The package exports its types beside the clients and the groups' classes; no name may be taken twice."""
     taken = {exchange.class_name: "the client", f"Async{exchange.class_name}": "the client"}
     for group in exchange.groups:
+        if group.kind == "webhooks":
+            taken["Event"] = "what webhooks are read as"
+            continue
         own = names.class_name(group.name)
         why = names.refused_group(group.name)
         if why is None and (hasattr(runtime, own) or hasattr(runtime, f"Async{own}")):
@@ -259,37 +312,9 @@ def _check_exports(exchange: Exchange, complaints: Complaints) -> None:
         if why:
             complaints.add("E014", Place(group.file, 1, 1), why)
         taken |= {own: f"the group '{group.name}'", f"Async{own}": f"the group '{group.name}'"}
+        if any(one.reconcile and not one.reconcile.none for one in group.operations):
+            taken[f"{own}Outcome"] = f"what {group.name}.reconcile() may answer"
     for one in exchange.named.values():
         if one.name in taken:
             message = f"'{one.name}' is the class of {taken[one.name]}; choose another name for the type"
             complaints.add("E023", one.place, message)
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
-
-
-def _raisable() -> list[str]:
-    base = runtime.ApiError
-    return [name for name, one in vars(runtime).items() if isinstance(one, type) and issubclass(one, base)]
-
-
-def _errors(node: Mapping, scope: Scope) -> Errors:
-    return Errors(
-        message=sentences(node.get("message")),
-        code=node.text("code"),
-        status=tuple(_refusal(entry, scope) for entry in node.mapping("status")),
-        codes=tuple(_refusal(entry, scope) for entry in node.mapping("codes")),
-        texts=tuple(_refusal(entry, scope) for entry in node.mapping("texts")),
-    )
-
-
-def _refusal(entry: Entry, scope: Scope) -> Refusal:
-    said: Mapping = entry.value if isinstance(entry.value, Mapping) else Mapping((), entry.place)
-    raised = said.get("raise") if isinstance(entry.value, Mapping) else entry.value
-    name = raised.raw if isinstance(raised, Scalar) and not raised.broken else "ApiError"
-    known = _raisable()
-    if raised is not None and name not in known:
-        scope.complaints.add("E070", raised.place, f"unknown error '{name}'{suggest(name, known)}")
-    number = entry.number
-    match = number if isinstance(number, int) and not isinstance(number, bool) else entry.key
-    return Refusal(match, name, tidy(said.text("doc")), said.text("see"), scope.caveats(said))

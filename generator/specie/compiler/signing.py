@@ -39,13 +39,37 @@ def read(node: Mapping, scope: Scope) -> Auth:
         known[option.name] = _option_kind(option) + ("" if option.required else "?")
     # What is added is part of what is signed, so no step can stand in it.
     adds = tuple(_additions(node.mapping("adds"), known, scope))
+    steps = read_steps(node.mapping("steps"), known, names.SIGN, scope)
+    headers = [(one.key, _header(one.value, known, scope)) for one in node.mapping("headers")]
+    return Auth(
+        doc=tidy(node.text("doc")),
+        see=node.text("see"),
+        credentials=credentials,
+        options=options,
+        adds=adds,
+        steps=steps,
+        headers=tuple((name, expression) for name, expression in headers if expression is not None),
+        vectors=read_vectors(node.get("vectors"), known, _results(known, headers), scope),
+        caveats=scope.caveats(node),
+        place=node.place,
+        nonce="increasing" if node.text("nonce") == "increasing" else "unique",
+    )
+
+
+def _results(known: dict[str, str], headers: list[tuple[str, Expression | None]]) -> list[str]:
+    """What a vector may expect something of: all but the request, and the headers."""
+    return [name for name in known if name not in REQUEST] + [name for name, _ in headers]
+
+
+def read_steps(node: Mapping, known: dict[str, str], reserved: frozenset[str], scope: Scope) -> tuple[Step, ...]:
+    """Steps in their order, each of which becomes `known` to the next; `reserved` are words of the printed function."""
     steps: list[Step] = []
-    for entry in node.mapping("steps"):
+    for entry in node:
         if entry.key in known:
             message = f"'{entry.key}' is known already; choose another name for the step"
             scope.complaints.add("E066", entry.place, message)
             continue
-        if entry.key in names.SIGN or keyword.iskeyword(entry.key):
+        if entry.key in reserved or keyword.iskeyword(entry.key):
             message = f"'{entry.key}' is a word of the printed sign(); choose another name for the step"
             scope.complaints.add("E066", entry.place, message)
             continue
@@ -55,20 +79,7 @@ def read(node: Mapping, scope: Scope) -> Auth:
             known[entry.key] = expression.kind + ("?" if expression.optional else "")
         else:
             known[entry.key] = "text"
-    headers = [(one.key, _header(one.value, known, scope)) for one in node.mapping("headers")]
-    return Auth(
-        doc=tidy(node.text("doc")),
-        see=node.text("see"),
-        credentials=credentials,
-        options=options,
-        adds=adds,
-        steps=tuple(steps),
-        headers=tuple((name, expression) for name, expression in headers if expression is not None),
-        vectors=_vectors(node.get("vectors"), known, [name for name, _ in headers], scope),
-        caveats=scope.caveats(node),
-        place=node.place,
-        nonce="increasing" if node.text("nonce") == "increasing" else "unique",
-    )
+    return tuple(steps)
 
 
 def _credentials(node: Mapping, scope: Scope) -> tuple[Credential, ...]:
@@ -123,7 +134,8 @@ def _expression(node: Node, known: dict[str, str], scope: Scope) -> Expression |
     return parse(node.raw, known, node.place, scope.complaints, quoted=not node.plain)
 
 
-def _vectors(node: Node | None, known: dict[str, str], headers: list[str], scope: Scope) -> tuple[Vector, ...]:
+def read_vectors(node: Node | None, known: dict[str, str], results: list[str], scope: Scope) -> tuple[Vector, ...]:
+    """Worked examples; `results` are the names of what may be expected."""
     if not isinstance(node, Sequence):
         return ()
     found: list[Vector] = []
@@ -135,7 +147,6 @@ def _vectors(node: Node | None, known: dict[str, str], headers: list[str], scope
                 message = f"nothing is called '{entry.key}'{suggest(entry.key, known)}"
                 scope.complaints.add("E067", entry.place, message)
         for entry in item.mapping("expect"):
-            results = [name for name in known if name not in REQUEST] + headers
             if entry.key not in results:
                 message = f"no step or header is called '{entry.key}'{suggest(entry.key, results)}"
                 scope.complaints.add("E067", entry.place, message)

@@ -85,7 +85,10 @@ class Mapping:
         return any(entry.key == key for entry in self.entries)
 
     def entry(self, key: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.key == key), None)
+        for entry in self.entries:
+            if entry.key == key:
+                return entry
+        return None
 
     def get(self, key: str) -> Node | None:
         found = self.entry(key)

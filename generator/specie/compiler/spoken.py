@@ -318,9 +318,10 @@ def servers_doc(exchange: Exchange) -> list[str]:
 def limits_doc(exchange: Exchange) -> list[str]:
     """The limits of all calls, as a section of a docstring."""
     lines: list[str] = []
-    for kind, limits in (("public", exchange.public_limits), ("private", exchange.private_limits)):
-        for one in limits:
-            said = [f"{one.text}, for {kind} calls.", sentence(one.doc), *map(sentence, caveats(one.caveats))]
+    kinds = {"all": exchange.limits, "public": exchange.public_limits, "private": exchange.private_limits}
+    for kind, found in kinds.items():
+        for one in found:
+            said = [f"{one.title}, for {kind} calls.", sentence(one.doc), *map(sentence, caveats(one.caveats))]
             lines += wrap(" ".join(filter(None, said)), 4, "    - ", 6)
     return ["", "Limits:", *lines] if lines else []
 
@@ -340,15 +341,43 @@ def _facts(operation: Operation, exchange: Exchange) -> list[str]:
     effects = {"create": "creates", "cancel": "cancels", "transfer": "moves funds"}
     if operation.effect != "read":
         lines.append(f"Effect: {effects[operation.effect]}; it is never sent again unasked.")
+        lines += _outcome(operation)
     if operation.permissions:
         lines.append(f"Permission: {' or '.join(operation.permissions)}.")
     if operation.limits:
         lines.append(f"Limit: {', '.join(limit_text(one) for one in operation.limits)}.")
+    if operation.cost != 1:
+        units = dict.fromkeys(one.unit for one in exchange.limits_of(operation) if one.unit)
+        lines.append(f"Cost: {operation.cost} {' and '.join(units)}.")
     return [*lines, f"See {exchange.url(operation.see)}"]
 
 
+def _outcome(operation: Operation) -> list[str]:
+    """What to do where no answer comes."""
+    reconcile = operation.reconcile
+    if reconcile is None:
+        return []
+    if not reconcile.none:
+        return ["Outcome unknown: `reconcile()` finds out what became of it."]
+    said = [sentence(reconcile.none), *map(sentence, caveats(reconcile.caveats))]
+    return wrap(f"Outcome unknown: {' '.join(said)}", 8, hang=4)
+
+
 def limit_text(limit: Limit) -> str:
-    return f"{limit.text} ({limit.doc.rstrip('.')})" if limit.doc else limit.text
+    return f"{limit.title} ({limit.doc.rstrip('.')})" if limit.doc else limit.title
+
+
+def limit(one: Limit) -> str:
+    """A limit as the runtime takes it: its text, or more where there is a unit."""
+    if not one.unit:
+        return quote(one.text)
+    reported = f", reported={literal(dict([one.reported]))}" if one.reported else ""
+    return f"Limit({quote(one.text)}, unit={quote(one.unit)}{reported})"
+
+
+def limits(said: tuple[Limit, ...]) -> str:
+    """Several of them, as a tuple."""
+    return f"({', '.join(map(limit, said))}{',' if len(said) == 1 else ''})"
 
 
 def paragraphs(said: Caveats, indent: int) -> list[str]:

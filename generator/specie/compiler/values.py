@@ -150,6 +150,7 @@ class Scope:
             join=said.text("join"),
             whole=said.flag("whole"),
             sent_as=cast('Literal["", "string", "number"]', said.text("as")),
+            letters=cast('Literal["", "upper", "lower"]', said.text("letters")),
             deprecated=said.text("deprecated"),
             caveats=self.caveats(said),
         )

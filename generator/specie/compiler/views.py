@@ -5,11 +5,12 @@ It is the model with every piece of Python already spoken, so that a template on
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import attrs
 
-from . import names, spoken
+from . import names, outcome_views, spoken
 from .expressions import print_python
 from .model import Auth, Credential, Enum, Exchange, Group, Model, NamedType, Operation, Plain, Refusal, Value
 from .python import docstring, fit, import_line, imports, literal, quote, wrap, wrap_doc
@@ -17,15 +18,18 @@ from .types import mentioned
 
 # What printed modules may import from the runtime; `imports` takes what a module's text uses.
 RUNTIME = (
-    "Additions", "Amount", "AsyncClient", "AsyncGroup", "Auth", "BaseCredentials", "Client", "Clock", "Envelope",
-    "ErrorMap", "Exchange", "ExactSeconds", "Group", "Id", "IsoTime", "Millis", "Model", "NOW", "NonceSource",
-    "OpenIntEnum", "OpenStrEnum", "Operation", "Pages", "Retries", "Seconds", "Secret", "Time", "Timeout", "Unsigned",
-    "body", "credential", "form", "header", "keyed", "model", "optional_credential", "path", "query", "utc_exact",
-    "utc_iso", "utc_millis", "utc_seconds", "wire",
+    "Additions", "Amount", "AsyncClient", "AsyncGroup", "Auth", "BaseCredentials", "Cancelled", "Client",
+    "ClientOptions",
+    "Envelope", "ErrorMap", "ExactSeconds", "Exchange", "Figure", "Filled", "Group", "Id", "IsoTime", "Limit",
+    "Look", "Millis", "Model", "NOW", "NotCancelled", "NotPlaced", "NotTransferred", "OpenIntEnum",
+    "OpenStrEnum", "Operation", "OutcomeUnknown", "Pages", "PairRules", "Placed", "Reconciliation",
+    "Seconds", "Secret", "StateLook", "StillUnknown", "Time", "Trace", "TradingRules", "Transferred",
+    "Unsigned", "body", "credential", "form", "header", "keyed", "model", "optional_credential", "path", "query",
+    "utc_exact", "utc_iso", "utc_millis", "utc_seconds", "wire",
 )  # fmt: skip
 SIGNING = (
     "base64", "base64url", "compact_json", "form", "hmac_md5", "hmac_sha256", "hmac_sha384", "hmac_sha512", "md5",
-    "sha256", "sha512", "sorted_pairs", "without",
+    "php_form", "sha256", "sha512", "sorted_pairs", "without",
 )  # fmt: skip
 _UTC = {"millis": "utc_millis", "seconds": "utc_seconds", "exact_seconds": "utc_exact", "iso_time": "utc_iso"}
 
@@ -211,6 +215,12 @@ class MethodView:
             said.append("auth=True")
         if one.effect != "read":
             said.append(f"effect={quote(one.effect)}")
+        if one.limits:
+            said.append(f"limits={spoken.limits(one.limits)}")
+        if one.cost != 1:
+            said.append(f"cost={one.cost}")
+        if one.reconcile:
+            said += [f"receipt={quote(one.reconcile.receipt)}"] if one.reconcile.receipt else []
         if one.parameters:
             parameters = [spoken.parameter(value) for value in one.parameters]
             said.append(f"parameters=({', '.join(parameters)}{',' if len(parameters) == 1 else ''})")
@@ -219,6 +229,8 @@ class MethodView:
         said.append(f"returns={spoken.runtime(returns.type)}")
         if returns.at:
             said.append(f"at={quote('.'.join(returns.at))}")
+        if returns.server_time:
+            said.append(f"server_time={quote(returns.server_time)}")
         if returns.ok:
             said.append(f"ok={literal(dict(returns.ok))}")
         flags = {
@@ -292,18 +304,22 @@ class GroupView:
         return [ModelView(one, self.exchange) for one in _ordered(self.types)]
 
     @property
-    def methods(self) -> list[MethodView]:
-        found: list[MethodView] = []
+    def methods(self) -> list[MethodView | outcome_views.ReconcileView | outcome_views.RulesView]:
+        found: list[MethodView | outcome_views.ReconcileView | outcome_views.RulesView] = []
         for one in self.group.operations if self.group else ():
             found.append(MethodView(one, self.exchange))
             if one.pages:
                 found.append(MethodView(one, self.exchange, iterates=True))
-        return found
+        return found + (outcome_views.methods(self.exchange, self.group) if self.group else [])
 
     def imports(self, body: str) -> str:
+        return self.imported(body, RUNTIME)
+
+    def imported(self, body: str, runtime: Iterable[str], more: Mapping[str, str] | None = None) -> str:
+        """The imports of a module that has these types: `more` are names of other modules."""
         own = {one.name for one in self.types}
         local = {name: f".{one.group or 'types'}" for name, one in self.exchange.named.items() if name not in own}
-        return imports(body, [name for name in RUNTIME if name not in own], local)
+        return imports(body, [name for name in runtime if name not in own], {**(more or {}), **local})
 
 
 def _ordered(types: tuple[NamedType, ...]) -> list[Model]:
@@ -408,23 +424,15 @@ class CredentialView:
         return wrap(self.doc, indent, f"    {self.name}: ", 8)
 
 
-# What every client takes.
-_OPTIONS = {
-    "base_url": "str | Mapping[str, str] | None",
-    "timeout": "Timeout | float | None",
-    "clock": "Clock | None",
-    "retries": "Retries | int | None",
-    "nonces": "NonceSource | None",
-}
+# What every client takes; its types are in `ClientOptions` of the runtime.
 _SHARED = (
-    CredentialView(
-        "base_url", "", "Where the exchange is, instead of where its spec says; a mapping says it for each server."
-    ),
-    CredentialView("timeout", "", "Seconds for connecting and for reading."),
-    CredentialView("clock", "", "Gives the time in milliseconds since 1970."),
-    CredentialView("retries", "", "How often reads are tried again, and how patiently; effects never are."),
-    CredentialView("nonces", "", "Where nonces come from; shared by all clients of the process unless given."),
     CredentialView("session", "", "Carries the calls; it is not closed with the client."),
+    CredentialView(
+        "options",
+        "",
+        "`base_url`, `timeout`, `retries`, `limits`, `budgets`, `nonces`, `clock`, `hooks`, `verify`, `connections`: "
+        "see `specie.runtime.ClientOptions`.",
+    ),
 )
 
 
@@ -450,9 +458,10 @@ class BodyView:
     name: str
     base: str
     prefix: str
-    session: str
     doc: str
+    constructor: str
     constructor_doc: str
+    from_env: str
 
 
 @attrs.frozen
@@ -475,7 +484,8 @@ class ClientView:
 
     @property
     def groups(self) -> list[GroupView]:
-        return [GroupView(self.exchange, group) for group in self.exchange.groups]
+        """Those that hang on the clients; webhooks are received without one."""
+        return [GroupView(self.exchange, one) for one in self.exchange.groups if one.kind != "webhooks"]
 
     @property
     def parameters(self) -> list[CredentialView]:
@@ -498,10 +508,8 @@ class ClientView:
         sync = docstring("\n".join(lines), 4)
         asynchronous = docstring(spoken.paragraph(f"{one.title}, for asyncio; see `{self.name}`.", 4), 4)
         return [
-            BodyView(self.name, "Client", "", "requests.Session", sync, self.constructor_doc),
-            BodyView(
-                f"Async{self.name}",
-                "AsyncClient",
+            self._body("", "requests.Session", sync, self.constructor_doc),
+            self._body(
                 "Async",
                 "aiohttp.ClientSession",
                 asynchronous,
@@ -509,12 +517,25 @@ class ClientView:
             ),
         ]
 
+    def _body(self, prefix: str, session: str, doc: str, constructor_doc: str) -> BodyView:
+        own = [f"session: {session} | None = None", "**options: Unpack[ClientOptions]"]
+        taken = ", ".join(["self", "*", *(one.parameter for one in self.parameters), *own])
+        from_env = ", ".join(["cls", "*", *(one.parameter for one in self.options), *own])
+        return BodyView(
+            name=f"{prefix}{self.name}",
+            base=f"{prefix}Client",
+            prefix=prefix,
+            doc=doc,
+            constructor=fit(f"def __init__({taken}) -> None:", 4),
+            constructor_doc=constructor_doc,
+            from_env=fit(f"def from_env({from_env}) -> Self:", 4),
+        )
+
     @property
-    def options(self) -> list[str]:
-        """What `from_env()` takes beside the session: options of the exchange, then those that every client has."""
+    def options(self) -> list[CredentialView]:
+        """Options of the exchange itself."""
         auth = self.exchange.auth
-        own = [(one.name, spoken.optional(spoken.argument(one))) for one in (auth.options if auth else ())]
-        return [f"{name}: {annotation}" for name, annotation in [*own, *_OPTIONS.items()]]
+        return _parameters(self.exchange)[len(auth.credentials) :] if auth else []
 
     @property
     def from_env_doc(self) -> str:
@@ -527,16 +548,8 @@ class ClientView:
     def from_env_statement(self) -> str:
         auth = self.exchange.auth
         given = [f"{one.name}=EXCHANGE.env({quote(one.name)})" for one in (auth.credentials if auth else ())]
+        given += [f"{one.name}={one.name}" for one in self.options]
         return fit(f"return cls({', '.join([*given, 'session=session', '**options'])})", 8)
-
-    @property
-    def shared(self) -> list[str]:
-        """The parameters that every client has, but for the session."""
-        return [f"{name}: {annotation} = None" for name, annotation in _OPTIONS.items()]
-
-    @property
-    def passed_on(self) -> list[str]:
-        return [f"{name}={name}" for name in (*_OPTIONS, "session")]
 
     @property
     def constructor_doc(self) -> str:
@@ -545,15 +558,15 @@ class ClientView:
         return docstring("\n".join(lines + [line for one in _SHARED for line in one.described(8)]), 8)
 
     @property
-    def credentials(self) -> str:
-        if not self.has_auth:
-            return "None"
-        return fit(f"Credentials({', '.join(f'{one.name}={one.name}' for one in self.parameters)})", 12)
+    def initialiser(self) -> str:
+        given = ", ".join(f"{one.name}={one.name}" for one in self.parameters)
+        credentials = f"Credentials({given})" if self.has_auth else "None"
+        return fit(f"super().__init__(EXCHANGE, {credentials}, session=session, **options)", 8)
 
     @property
     def type_checking(self) -> str:
         """What only type checkers read: transports and groups are imported when they are first used."""
-        lines = ["if TYPE_CHECKING:", "    import aiohttp", "    import requests", ""]
+        lines = ["if TYPE_CHECKING:", "    import aiohttp", "    import requests", *([""] if self.groups else [])]
         for group in sorted(self.groups, key=lambda one: one.name):
             lines.append("    " + import_line(f".{group.name}", [group.class_name, f"Async{group.class_name}"], 4))
         return "\n".join(lines)
@@ -570,10 +583,14 @@ class ClientView:
             said.append(f"envelope=Envelope(result={quote(one.envelope.result)}{ok})")
         said.append(f"errors=ErrorMap({', '.join(self._errors())})")
         if one.auth:
-            add = "add=add, " if one.auth.adds else ""
-            said.append(f"auth=Auth(Credentials, sign, {add}nonce={one.auth.uses_nonce})")
+            add = ", add=add" if one.auth.adds else ""
+            nonce = f", nonce={quote(one.auth.nonce)}" if one.auth.uses_nonce else ""
+            said.append(f"auth=Auth(Credentials, sign{add}{nonce})")
         if one.query_sorted:
             said.append("sort_query=True")
+        for name in ("limits", "public_limits", "private_limits"):
+            if getattr(one, name):
+                said.append(f"{name}={spoken.limits(getattr(one, name))}")
         return fit(f"EXCHANGE = Exchange({', '.join(said)})")
 
     def _errors(self) -> list[str]:
@@ -622,18 +639,26 @@ class PackageView:
         found = {"client": [one.class_name, f"Async{one.class_name}"]}
         for group in one.groups:
             own = names.class_name(group.name)
-            found[group.name] = sorted([own, f"Async{own}", *(made.name for made in group.types)])
+            classes = ["Event"] if group.kind == "webhooks" else [own, f"Async{own}"]
+            classes += filter(None, [outcome_views.outcome_name(group)])
+            found[group.name] = sorted([*classes, *(made.name for made in group.types)])
         if one.types:
             found["types"] = sorted(made.name for made in one.types)
         return found
 
     @property
+    def submodules(self) -> list[str]:
+        """Modules that are exported as such, since no client has what they do."""
+        return [group.name for group in self.exchange.groups if group.kind == "webhooks"]
+
+    @property
     def import_lines(self) -> list[str]:
-        return [import_line(f".{module}", found, 4) for module, found in sorted(self.modules.items())]
+        beside = [import_line(".", self.submodules, 4)] if self.submodules else []
+        return beside + [import_line(f".{module}", found, 4) for module, found in sorted(self.modules.items())]
 
     @property
     def exports(self) -> list[str]:
-        return sorted(name for found in self.modules.values() for name in found)
+        return sorted([*self.submodules, *(name for found in self.modules.values() for name in found)])
 
     @property
     def module_lines(self) -> list[str]:

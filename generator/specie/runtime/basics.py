@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard, TypeVar, overload
 
 __all__ = ["Headers", "Timeout", "is_array", "is_many", "is_mapping", "is_object", "is_tuple"]
+
+
+T = TypeVar("T")
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:
@@ -46,6 +49,17 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()][1]
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str) -> str: ...
+    @overload
+    def get(self, name: str, /, default: T) -> str | T: ...
+    def get(self, name: str, /, default: T | None = None) -> str | T | None:
+        # A mapping's own goes by way of an exception where there is none, and every reply is asked for what it lacks.
+        found = self._values.get(name.lower())
+        return default if found is None else found[1]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._values

@@ -6,68 +6,36 @@ printed.
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 from .basics import Timeout
 from .capture import Reply, capture
-from .errors import InvalidValue
-from .nonce import NonceSource, shared_nonces
+from .credentials import BaseCredentials
+from .hooks import Hooks
+from .meter import Headroom, Policy
 from .operation import Exchange, Operation, Pages
+from .options import ClientOptions
 from .retry import Retries
-from .settings import Settings
-from .signing import BaseCredentials
+from .settings import Settings, connections_of, settings_of
 
 if TYPE_CHECKING:
     import aiohttp
     import requests
 
     from .asyncio import AsyncTransport
+    from .errors import OutcomeUnknown
+    from .reconcile import Reconciliation
     from .sync import SyncTransport
+    from .trading_rules import PairRules, TradingRules
 
-__all__ = ["AsyncClient", "AsyncGroup", "Client", "Clock", "Group"]
+__all__ = ["AsyncClient", "AsyncGroup", "Client", "Group"]
 
 T = TypeVar("T")
-Clock: TypeAlias = Callable[[], int]
-"""Gives milliseconds since 1970."""
-
-
-def system_clock() -> int:
-    """The clock of this machine, milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-def _settings(
-    exchange: Exchange,
-    credentials: BaseCredentials | None,
-    base_url: str | Mapping[str, str] | None,
-    timeout: Timeout | float | None,
-    clock: Clock | None,
-    retries: Retries | int | None,
-    nonces: NonceSource | None,
-) -> Settings:
-    from random import random
-
-    servers = dict(exchange.servers)
-    for name, url in ({"rest": base_url} if isinstance(base_url, str) else base_url or {}).items():
-        if name not in servers:
-            raise InvalidValue(
-                f"base_url: {exchange.title} has no server {name!r}; it has {', '.join(servers)}", parameter="base_url"
-            )
-        servers[name] = url
-    return Settings(
-        exchange,
-        credentials,
-        servers,
-        clock=clock or system_clock,
-        nonces=nonces or shared_nonces(),
-        monotonic=time.monotonic,
-        random=random,
-        timeout=Timeout.of(timeout),
-        retries=Retries.of(retries),
-    )
+C = TypeVar("C")
+_COMPANIONS = threading.Lock()
 
 
 class _Base:
@@ -75,18 +43,43 @@ class _Base:
 
     _settings: Settings
     _transport: Any
+    _companions: dict[str, Any]
+    _origin: Any = None
 
-    def with_options(self, *, timeout: Timeout | float | None = None, retries: Retries | int | None = None) -> Self:
-        """The same client with other patience. It shares account and connections: closing either closes both.
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | float | None = None,
+        retries: Retries | int | None = None,
+        limits: Policy | None = None,
+        hooks: Hooks | None = None,
+    ) -> Self:
+        """The same client with other patience, for one call or for many.
+
+            client.with_options(timeout=3, retries=0).market.ticker("BTC_USD")
+
+        It shares account, connections, nonces and limits: closing either closes both.
 
         Args:
             timeout: How long calls may take.
             retries: How often a read is made again; 0 for never.
+            limits: What becomes of a call that finds no room under the exchange's limits.
+            hooks: What is told of calls.
         """
         other = object.__new__(type(self))
-        other._settings = self._settings.changed(timeout=timeout, retries=retries)
+        other._settings = self._settings.changed(timeout=timeout, retries=retries, limits=limits, hooks=hooks)
         other._transport = self._transport
+        other._companions = self._companions
+        other._origin = self  # what was made for it must find it as long as the copy is used
         return other
+
+    def _companion(self, name: str, make: Callable[[Self], C]) -> C:
+        """Something that lives and is closed with the client, made once: where its streams run."""
+        with _COMPANIONS:
+            if name not in self._companions:
+                self._companions[name] = make(self)
+            companion: C = self._companions[name]
+        return companion
 
     def capture(self) -> AbstractContextManager[list[Reply]]:
         """Collect the raw replies of the calls inside a `with` block, failed ones too.
@@ -126,13 +119,8 @@ class Client(_Base):
     Args:
         exchange: The exchange.
         credentials: Those of the account; public operations need none.
-        base_url: In place of the exchange's own: a text replaces the server `rest` and no other, a mapping replaces
-            servers by name.
-        timeout: How long calls may take; a number bounds each of connecting and waiting, in seconds.
-        clock: Gives milliseconds since 1970; nonces, signatures and default times follow it.
         session: A `requests.Session` to use; it is not closed with the client.
-        retries: How often a read is made again; a number says how many times.
-        nonces: Where nonces come from; shared by all clients of the process unless given.
+        options: See `ClientOptions`.
     """
 
     def __init__(
@@ -140,17 +128,16 @@ class Client(_Base):
         exchange: Exchange,
         credentials: BaseCredentials | None = None,
         *,
-        base_url: str | Mapping[str, str] | None = None,
-        timeout: Timeout | float | None = None,
-        clock: Clock | None = None,
         session: requests.Session | None = None,
-        retries: Retries | int | None = None,
-        nonces: NonceSource | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         from .sync import SyncTransport
 
-        self._settings = _settings(exchange, credentials, base_url, timeout, clock, retries, nonces)
-        self._transport: SyncTransport = SyncTransport(session)
+        self._settings = settings_of(type(self), exchange, credentials, options, session)
+        self._companions = {}
+        self._transport: SyncTransport = SyncTransport(
+            session, tls=self._settings.tls, connections=connections_of(options)
+        )
 
     def call(self, operation: Operation[T], arguments: Mapping[str, Any]) -> T:
         """Call an operation, as the groups do; its arguments by their Python names, `None` for what is not given."""
@@ -158,6 +145,27 @@ class Client(_Base):
         from .sync import drive
 
         return cast(T, drive(call(self._settings, self._closed, operation, arguments), self._transport))
+
+    def reconcile(
+        self, reconciliation: Reconciliation[T], unknown: OutcomeUnknown, known: Iterable[str | int] | None, wait: float
+    ) -> T:
+        """Find out what became of a call, as the `reconcile()` of a group does."""
+        from .reconciling import reconcile
+        from .sync import drive
+
+        steps = reconcile(self._settings, self._closed, reconciliation, unknown, known, wait)
+        return cast(T, drive(steps, self._transport))
+
+    def trading_rules(
+        self, rules: PairRules[T], pair: str, max_age: float, pairs: Iterable[T] | None
+    ) -> TradingRules[T]:
+        """What an order in one market must keep to, as the `rules()` of a group gives it."""
+        book = rules.book(self._settings)
+        found = book.known(pair, max_age, pairs)
+        if found is None:
+            records = self.call(rules.operation, {})
+            found = book.learned(pair, records)
+        return found
 
     def request(
         self,
@@ -196,21 +204,39 @@ class Client(_Base):
         from .sync import drive
 
         draft = raw_draft(method, path, query=query, body=body, form=form, headers=headers)
-        read = effect == "read" if effect is not None else method.upper() == "GET"
         steps = raw_call(
             self._settings,
             self._closed,
             draft=draft,
             name=f"{method.upper()} {path}",
             auth=auth,
-            effect=not read,
+            effect=effect or ("read" if method.upper() == "GET" else "effect"),
             server=server,
         )
         return drive(steps, self._transport)
 
+    def limits(self) -> list[Headroom]:
+        """What is used just now of each limit of the exchange, by all who share them.
+
+        Raises:
+            OSError, or what else the store raises: If the limits are kept in a file or by a server that cannot be
+                reached.
+        """
+        return self._settings.headroom()
+
     def close(self) -> None:
-        """Close the connections. Closing twice does nothing more."""
+        """Close the connections, at once. Closing twice does nothing more.
+
+        A call that another thread is in ends: in `OutcomeUnknown` if it was sent and may have changed something, in
+        `NoReply` if a read was sent, in `ClientClosed` if it waited for room or to be made again. Only a `session`
+        that was passed in lets what was sent run to its end.
+        """
+        companions = list(self._companions.values())
+        for companion in companions:
+            companion.close()
         self._transport.close()
+        for companion in companions:
+            companion.join()
 
     def __enter__(self) -> Self:
         return self
@@ -227,13 +253,8 @@ class AsyncClient(_Base):
     Args:
         exchange: The exchange.
         credentials: Those of the account; public operations need none.
-        base_url: In place of the exchange's own: a text replaces the server `rest` and no other, a mapping replaces
-            servers by name.
-        timeout: How long calls may take; a number bounds each of connecting and waiting, in seconds.
-        clock: Gives milliseconds since 1970; nonces, signatures and default times follow it.
         session: An `aiohttp.ClientSession` to use; it is not closed with the client.
-        retries: How often a read is made again; a number says how many times.
-        nonces: Where nonces come from; shared by all clients of the process unless given.
+        options: See `ClientOptions`.
     """
 
     def __init__(
@@ -241,17 +262,16 @@ class AsyncClient(_Base):
         exchange: Exchange,
         credentials: BaseCredentials | None = None,
         *,
-        base_url: str | Mapping[str, str] | None = None,
-        timeout: Timeout | float | None = None,
-        clock: Clock | None = None,
         session: aiohttp.ClientSession | None = None,
-        retries: Retries | int | None = None,
-        nonces: NonceSource | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         from .asyncio import AsyncTransport
 
-        self._settings = _settings(exchange, credentials, base_url, timeout, clock, retries, nonces)
-        self._transport: AsyncTransport = AsyncTransport(session)
+        self._settings = settings_of(type(self), exchange, credentials, options, session)
+        self._companions = {}
+        self._transport: AsyncTransport = AsyncTransport(
+            session, tls=self._settings.tls, connections=connections_of(options)
+        )
 
     async def call(self, operation: Operation[T], arguments: Mapping[str, Any]) -> T:
         """Call an operation, as the groups do; its arguments by their Python names, `None` for what is not given."""
@@ -259,6 +279,27 @@ class AsyncClient(_Base):
         from .flow import call
 
         return cast(T, await drive(call(self._settings, self._closed, operation, arguments), self._transport))
+
+    async def reconcile(
+        self, reconciliation: Reconciliation[T], unknown: OutcomeUnknown, known: Iterable[str | int] | None, wait: float
+    ) -> T:
+        """Find out what became of a call, as the `reconcile()` of a group does."""
+        from .asyncio import drive
+        from .reconciling import reconcile
+
+        steps = reconcile(self._settings, self._closed, reconciliation, unknown, known, wait)
+        return cast(T, await drive(steps, self._transport))
+
+    async def trading_rules(
+        self, rules: PairRules[T], pair: str, max_age: float, pairs: Iterable[T] | None
+    ) -> TradingRules[T]:
+        """What an order in one market must keep to, as the `rules()` of a group gives it."""
+        book = rules.book(self._settings)
+        found = book.known(pair, max_age, pairs)
+        if found is None:
+            records = await self.call(rules.operation, {})
+            found = book.learned(pair, records)
+        return found
 
     async def request(
         self,
@@ -279,20 +320,29 @@ class AsyncClient(_Base):
         from .raw import raw_draft
 
         draft = raw_draft(method, path, query=query, body=body, form=form, headers=headers)
-        read = effect == "read" if effect is not None else method.upper() == "GET"
         steps = raw_call(
             self._settings,
             self._closed,
             draft=draft,
             name=f"{method.upper()} {path}",
             auth=auth,
-            effect=not read,
+            effect=effect or ("read" if method.upper() == "GET" else "effect"),
             server=server,
         )
         return await drive(steps, self._transport)
 
+    async def limits(self) -> list[Headroom]:
+        """What is used just now of each limit of the exchange, by all who share them; see `Client.limits`."""
+        if not self._settings.meter.budgets.blocking:
+            return self._settings.headroom()
+        from asyncio import to_thread
+
+        return await to_thread(self._settings.headroom)
+
     async def close(self) -> None:
         """Close the connections. Closing twice does nothing more."""
+        for companion in list(self._companions.values()):
+            await companion.close()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -320,6 +370,14 @@ class Group:
         while (asked := walk.ask()) is not None:
             yield from walk.take(self._client.call(pages.operation, asked))
 
+    def _reconcile(
+        self, reconciliation: Reconciliation[T], unknown: OutcomeUnknown, known: Iterable[str | int] | None, wait: float
+    ) -> T:
+        return self._client.reconcile(reconciliation, unknown, known, wait)
+
+    def _rules(self, rules: PairRules[T], pair: str, max_age: float, pairs: Iterable[T] | None) -> TradingRules[T]:
+        return self._client.trading_rules(rules, pair, max_age, pairs)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._client!r}>"
 
@@ -342,6 +400,16 @@ class AsyncGroup:
         while (asked := walk.ask()) is not None:
             for item in walk.take(await self._client.call(pages.operation, asked)):
                 yield item
+
+    async def _reconcile(
+        self, reconciliation: Reconciliation[T], unknown: OutcomeUnknown, known: Iterable[str | int] | None, wait: float
+    ) -> T:
+        return await self._client.reconcile(reconciliation, unknown, known, wait)
+
+    async def _rules(
+        self, rules: PairRules[T], pair: str, max_age: float, pairs: Iterable[T] | None
+    ) -> TradingRules[T]:
+        return await self._client.trading_rules(rules, pair, max_age, pairs)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._client!r}>"

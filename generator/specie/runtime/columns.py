@@ -51,7 +51,17 @@ def finite(column: list[Any]) -> list[Any]:
 
 def as_text(column: list[Any]) -> list[Any]:
     """Ids as text, whichever way they came."""
-    return list(map(str, column)) if int in set(map(type, column)) else column
+    if int not in set(map(type, column)):
+        return column
+    if not _PERHAPS_ROUNDED.isdisjoint(column):
+        raise Doubtful("a number that may have been rounded")
+    return list(map(str, column))
+
+
+_PERHAPS_ROUNDED = frozenset((2**53, -(2**53)))
+"""msgspec takes 9007199254740993.0 for a whole number too, and rounds it to the first of these; it refuses what is
+larger and written so, and keeps every digit of what is written without a point.
+"""
 
 
 def present(inner: Fix | None) -> Fix:

@@ -85,6 +85,8 @@ def _refuse_float(value: float) -> NoReturn:
 
 class _Text:
     def accept(self, value: Any) -> str:
+        if type(value) is str and value.isascii():
+            return value
         if not isinstance(value, str):
             raise Bad(f"{shown(value)} is not a str", type=True)
         text = str(value.value) if isinstance(value, Enum) else str(value)
@@ -158,11 +160,13 @@ class _Bool:
 
 def exact(value: Any) -> Decimal:
     """An amount as a `Decimal`, or `Bad`."""
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int, str)):
+    if type(value) is Decimal:
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, (Decimal, int, str)):
         if isinstance(value, float):
             _refuse_float(value)
         raise Bad(f"{shown(value)} is not a number; write a Decimal, an int, or a str such as '0.01'", type=True)
-    if isinstance(value, str):
+    elif isinstance(value, str):
         if not _DECIMAL.match(value):
             hint = (
                 "; leave it out, or give None" if not value else "; write digits with at most one point, such as '0.01'"
@@ -171,15 +175,11 @@ def exact(value: Any) -> Decimal:
         number = Decimal(value)
     else:
         number = Decimal(value)
-    if not number.is_finite():
-        raise Bad(f"{shown(value)} is not a number that can be sent")
     _, digits, exponent = number.as_tuple()
-    if (
-        abs(number.adjusted()) > _DIGITS_MAX
-        or len(digits) > _DIGITS_MAX
-        or not isinstance(exponent, int)  # never so in a finite number
-        or exponent < -_DIGITS_MAX
-    ):
+    if not isinstance(exponent, int):
+        raise Bad(f"{shown(value)} is not a number that can be sent")  # an infinity, or none at all
+    size = len(digits)
+    if size > _DIGITS_MAX or exponent < -_DIGITS_MAX or abs(exponent + size - 1) > _DIGITS_MAX:
         raise Bad(f"{shown(value)} has more than {_DIGITS_MAX} digits")
     return number
 

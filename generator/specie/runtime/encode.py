@@ -52,10 +52,16 @@ class Codec:
         if length is not None:
             self._checks.append(of_length(length))
         self.const: Any = MISSING if const is MISSING else self.converter.accept(const)
+        joined = self.many and join is not None
+        self.json: Callable[[Any, int], str] = self._joined_json if joined else self.converter.json
+        """An accepted value as JSON; the clock is for defaults inside it."""
+        self.member = f"{json_text(wire)}:"
+        self.silent = const is MISSING and default is MISSING  # not sent unless given
+        self.accept: Callable[[Any], Any] = self._checked if self._checks else self.converter.accept
+        """The value in comparable form, or `Bad`."""
         self.unit = shape.unit if isinstance(shape, Scalar) else ""
 
-    def accept(self, value: Any) -> Any:
-        """The value in comparable form, or `Bad`."""
+    def _checked(self, value: Any) -> Any:
         accepted = self.converter.accept(value)
         for check in self._checks:
             check(accepted)
@@ -106,11 +112,8 @@ class Codec:
                 raise Bad(f"{shown(text)} holds {self.join!r}, which separates the items")
         return self.join.join(texts)
 
-    def json(self, value: Any, now_ms: int) -> str:
-        """An accepted value as JSON."""
-        if self.many and self.join is not None:
-            return json_text(self.joined(value))
-        return self.converter.json(value, now_ms)
+    def _joined_json(self, value: Any, _now_ms: int) -> str:
+        return json_text(self.joined(value))
 
     def _each(self, check: Callable[[Any], None]) -> Callable[[Any], None]:
         if not self.many:
@@ -138,7 +141,7 @@ class InputPlan:
     """How an input model is checked and written."""
 
     def __init__(self, cls: type[Any]) -> None:
-        from .plan import rule_checks
+        from .plan import Checks
 
         self.name = cls.__name__
         info = info_of(cls)
@@ -159,7 +162,7 @@ class InputPlan:
             for field in shapes_of(cls)
         ]
         self.row = info.row
-        self.checks = rule_checks(info.require, {codec.name: codec for codec in self.codecs})
+        self.checks = Checks(info.require, {codec.name: codec for codec in self.codecs})
 
     def accept(self, instance: Any) -> dict[str, Any]:
         """The fields that were given, in comparable form."""
@@ -174,12 +177,15 @@ class InputPlan:
                 given[codec.name] = codec.accept(value)
             except Bad as bad:
                 raise bad.error(self.name, codec.name) from None
-        for check in self.checks:
+        for rule, check in self.checks(given):
             broken = check(given)
             if broken is not None:
-                parameter, reason, rule = broken
+                parameter, reason = broken
                 raise InvalidValue(
-                    f"{self.name}: {reason}; the rule is: {rule}", operation=self.name, parameter=parameter, rule=rule
+                    f"{self.name}: {reason}; the rule is: {rule.text}",
+                    operation=self.name,
+                    parameter=parameter,
+                    rule=rule.text,
                 )
         return given
 

@@ -14,6 +14,7 @@ __all__ = [
     "ApiError",
     "ArgumentError",
     "AuthenticationFailed",
+    "BookInvalid",
     "ClientClosed",
     "ClockSkew",
     "InsufficientFunds",
@@ -25,6 +26,7 @@ __all__ = [
     "InvalidSymbol",
     "InvalidType",
     "InvalidValue",
+    "InvalidWebhook",
     "MissingCredentials",
     "NoReply",
     "NotFound",
@@ -35,8 +37,15 @@ __all__ = [
     "RateLimited",
     "RequestTimeout",
     "ServerError",
+    "SlowConsumer",
     "SpecieError",
+    "StreamClosed",
+    "StreamEnded",
+    "StreamError",
+    "StreamRefused",
+    "SubscriptionRejected",
     "TransportError",
+    "WebhookSignatureMismatch",
     "error_for_status",
 ]
 
@@ -117,6 +126,20 @@ class MissingCredentials(NotSent):
         self.missing = missing
 
 
+class LimitReached(NotSent):
+    """The exchange's limits leave no room for the call, or not within its timeout.
+
+    Attributes:
+        seconds: Until there may be room.
+        limit: The limit, as the spec words it.
+    """
+
+    def __init__(self, message: str, *, operation: str = "", seconds: float = 0.0, limit: str = "") -> None:
+        super().__init__(message, operation=operation)
+        self.seconds = seconds
+        self.limit = limit
+
+
 class ClientClosed(NotSent):
     """The client was closed before the call."""
 
@@ -137,9 +160,11 @@ class OutcomeUnknown(TransportError):
         path: Path that was sent, without the query.
         sent: The arguments as they were sent, by their Python names; no credential, nonce or signature is among them.
         sent_at_ms: When it was sent: milliseconds since 1970 by the client's clock.
+        clock_uncertainty_ms: How far that may be from the exchange's own time; `None` if its clock was not known yet.
         client_order_id: The caller's own id of the order, if one was sent.
         status: HTTP status of the answer, if there was one that could not be trusted.
         body_start: The first bytes of such an answer, as text.
+        reconciled_ids: Ids of the records that `reconcile` found it to be; empty until then.
     """
 
     def __init__(
@@ -151,6 +176,7 @@ class OutcomeUnknown(TransportError):
         path: str = "",
         sent: Mapping[str, object] | None = None,
         sent_at_ms: int = 0,
+        clock_uncertainty_ms: int | None = None,
         client_order_id: str | None = None,
         status: int | None = None,
         body_start: str = "",
@@ -160,9 +186,11 @@ class OutcomeUnknown(TransportError):
         self.path = path
         self.sent: dict[str, object] = dict(sent or {})
         self.sent_at_ms = sent_at_ms
+        self.clock_uncertainty_ms = clock_uncertainty_ms
         self.client_order_id = client_order_id
         self.status = status
         self.body_start = body_start
+        self.reconciled_ids: tuple[str, ...] = ()
 
 
 # -- the exchange answered -------------------------------------------------------------------------------------------
@@ -204,7 +232,7 @@ class ApiError(SpecieError):
     """The exchange said no, in words of its own.
 
     Attributes:
-        status: HTTP status.
+        status: HTTP status; 0 where a message of a stream says it.
         code: The exchange's own code of the error, as text; `None` where it has none.
         message: The exchange's own words.
         request_id: What the exchange calls this request, for its support desk.
@@ -226,7 +254,9 @@ class ApiError(SpecieError):
     ) -> None:
         told = message or body_start or "no explanation"
         prefix = f"{operation}: " if operation else ""
-        super().__init__(f"{prefix}{told} (HTTP {status}{f', code {code}' if code is not None else ''})")
+        marks = [f"HTTP {status}"] if status else []
+        marks += [f"code {code}"] if code is not None else []
+        super().__init__(f"{prefix}{told}{' (' + ', '.join(marks) + ')' if marks else ''}")
         self.status = status
         self.code = code
         self.message = message
@@ -290,6 +320,101 @@ class RateLimited(ApiError):
 
 class ServerError(ApiError):
     """The exchange failed."""
+
+
+# -- streams ----------------------------------------------------------------------------------------------------------
+
+
+class StreamError(SpecieError):
+    """A stream came to its end, and not because it was closed.
+
+    Attributes:
+        connection: Name of the connection.
+    """
+
+    def __init__(self, message: str = "", *, connection: str = "") -> None:
+        super().__init__(message)
+        self.connection = connection
+
+
+class StreamRefused(StreamError):
+    """The exchange refused the connection, for reasons that its documents do not name.
+
+    Attributes:
+        connection: Name of the connection.
+        status: HTTP status.
+        body_start: The first bytes of the answer, as text.
+    """
+
+    def __init__(self, message: str = "", *, connection: str = "", status: int = 0, body_start: str = "") -> None:
+        super().__init__(message, connection=connection)
+        self.status = status
+        self.body_start = body_start
+
+
+class SubscriptionRejected(StreamError):
+    """The exchange would not send a channel, for reasons that its documents do not name.
+
+    Attributes:
+        connection: Name of the connection.
+        code: The exchange's own code, as text; `None` where it has none.
+        channels: Names of the channels.
+    """
+
+    def __init__(
+        self, message: str = "", *, connection: str = "", code: str | None = None, channels: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, connection=connection)
+        self.code = code
+        self.channels = channels
+
+
+class SlowConsumer(StreamError):
+    """Messages came faster than they were taken, and the queue was full. What was queued has been given before this.
+
+    `with_options(queue=…, overflow=…)` has a longer queue, or drops the oldest messages, or waits for room.
+    """
+
+
+class StreamEnded(StreamError):
+    """The connection could not be made in as many attempts as the option `attempts` allows."""
+
+
+class StreamClosed(StreamError):
+    """The stream was closed before it was asked for something, or the event loop or process that read it is another."""
+
+
+# -- books and notifications ------------------------------------------------------------------------------------------
+
+
+class BookInvalid(SpecieError):
+    """A local order book was read while it is not known to be the exchange's.
+
+    It is being put right meanwhile; `book.wait()` returns when it is.
+
+    Attributes:
+        reason: Why, such as `the connection was lost` or `a message is missing: 7 came after 5`.
+    """
+
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InvalidWebhook(SpecieError, ValueError):
+    """What was posted is no notification of the exchange that can be read: answer it with 400 and do nothing.
+
+    Attributes:
+        field: Name of the field that is wrong, if it is one.
+    """
+
+    def __init__(self, message: str = "", *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class WebhookSignatureMismatch(InvalidWebhook):
+    """The signature of a notification is missing or wrong: anybody may have posted it. Answer it with 403."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -51,6 +51,7 @@ class FastDecoder:
         self._structs: dict[type[Any], tuple[type[Any], list[str]]] = {}
         self._fixes: dict[type[Any], Fix | None] = {}
         self._decimals = False
+        self._unbounded = True
         self._keys = _key_fields(shape)
         classes = list(dict.fromkeys(_models_in(shape)))
         direct = [cls for cls in classes if _alias(cls)]
@@ -71,7 +72,11 @@ class FastDecoder:
             finally:
                 for cls, old in kept:
                     _unshow(cls, old)
+        self._decode: Callable[[bytes], Any] = self._decoder.decode
         self._fix = self._fixing(shape)
+        # Where no number can be NaN or infinite, as the text shows, none is looked at: that is half of the work.
+        self._unbounded, self._fixes = False, {}
+        self._fix_finite = self._fixing(shape)
         self._errors = (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, ArithmeticError, RecursionError)
 
     def decode(self, body: bytes, unwrap: Callable[[Any], Any] | None = None) -> Any:
@@ -82,15 +87,20 @@ class FastDecoder:
         """
         if not body.isascii():
             _look_over(body, self._decimals)
-        if self._decimals and b"_" in body and _underscored(body):
-            raise Doubtful("digits and underscores")
-        if self._decimals and b"\\" in body and _ESCAPED.search(body):
-            raise Doubtful("an escaped underscore or digit")
+        fix = self._fix
+        if self._decimals:
+            if b"_" in body or b"\\" in body:
+                if _underscored(body):
+                    raise Doubtful("digits and underscores")
+                if _ESCAPED.search(body):
+                    raise Doubtful("an escaped underscore or digit")
+            elif not _may_be_no_number(body):
+                fix = self._fix_finite
         try:
-            value = self._decoder.decode(body)
+            value = self._decode(body)
             if unwrap is not None:
                 value = unwrap(value)
-            return value if self._fix is None else self._fix([value])[0]
+            return value if fix is None else fix([value])[0]
         except self._errors as error:
             raise Doubtful(str(error)) from None
 
@@ -148,7 +158,7 @@ class FastDecoder:
     def _fixing(self, shape: Shape) -> Fix | None:
         if isinstance(shape, Scalar):
             if shape.kind == "decimal":
-                return finite
+                return finite if self._unbounded else None
             return as_text if shape.kind == "id" and self._mixed else None
         if isinstance(shape, EnumShape):
             return None
@@ -301,6 +311,14 @@ def _underscored(body: bytes) -> bool:
         if start >= 0 and _NUMERIC.fullmatch(body, start, hit.end()):
             return True
     return False
+
+
+def _may_be_no_number(body: bytes) -> bool:
+    """Whether `NaN` or `Infinity`, which Decimal reads in any letters, may stand in a body without underscores."""
+    if b"n" not in body and b"N" not in body:
+        return False
+    body = body.lower()
+    return b"nan" in body or b"inf" in body
 
 
 def _look_over(body: bytes, decimals: bool) -> None:

@@ -1,43 +1,36 @@
 """The life of a call as a conversation: the flow says what it needs done, and is told what came of it.
 
-It yields `Send` and `Sleep`; a driver does that, blocking or awaiting, and answers with a `Response` or a `Failure`.
-So sync and async clients decide nothing twice, and a test is a talk: send it a 429, look at what it asks for.
+It yields steps; a driver does them, blocking or awaiting, and answers. So sync and async clients decide nothing twice,
+and a test is a talk: send it a 429, look at what it asks for.
 
-How a call ends is a contract. A read ends in a result, an `ApiError`, an `InvalidResponse`, a `NoReply` or a
-`NotSent`, and only a read is made again. A call with an effect ends in a result, in an `ApiError` (the exchange said
-no), in `NotSent`, or in `OutcomeUnknown`.
+Everything that may have to be waited for comes before the nonce: first room under the exchange's limits, then the turn
+where calls of a key go one at a time. One deadline, the timeout's `total`, runs over all of it. Only a read is made
+again, each attempt with a nonce and a signature of its own; how attempts end is judged in `judge.py`. One attempt more
+has even a call with an effect, where the exchange refused it for its clock or nonce alone, and so did not do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeGuard, cast
 
-from .basics import is_object
-from .capture import Reply, record
-from .decode import Mismatch, Refused, ReplyDecoder
-from .errors import (
-    ApiError,
-    ClientClosed,
-    InvalidResponse,
-    InvalidValue,
-    MissingCredentials,
-    NoReply,
-    NotSent,
-    OutcomeUnknown,
-    RequestTimeout,
-    ServerError,
-    SpecieError,
-    error_for_status,
-)
+from .budgets import Ticket
+from .clock import ServerClock, server_date
+from .credentials import BaseCredentials
+from .decode import ReplyDecoder
+from .errors import ClientClosed, ClockSkew, InvalidNonce, NotSent, OutcomeUnknown, RateLimited
+from .job import Job
+from .judge import Ended, Judge
 from .operation import Exchange, Operation
-from .plan import Draft, is_header_value, plan_for
-from .reference import cut, parse
-from .retry import retry_after
+from .outbound import Outgoing, credentials_of, outgoing, quickly, slowly, unsent
+from .plan import Draft, plan_for
+from .receipts import remember
 from .settings import Settings
 from .shapes import shape_of
-from .signing import BaseCredentials, Unsigned
-from .steps import Call, Failure, Request, Response, Send, Sleep
+from .steps import Call, Enter, Failure, Response, Send, Sleep, Step
+from .turnstile import Turnstile
+from .watch import Attempt
 
 __all__ = ["call", "raw_call"]
 
@@ -49,19 +42,28 @@ def call(
     plan = plan_for(operation)
     given = plan.accept(arguments)
     decoder = _decoder(settings.exchange, operation)
-    attempt = _Attempt(
+    job = Job(
         settings,
         name=operation.name,
         auth=operation.auth,
-        effect=operation.effect != "read",
+        effect=operation.effect,
         server=operation.server,
+        template=operation.path,
         draft=lambda now_ms: plan.draft(given, now_ms),
         decode=decoder.decode,
         decoder=decoder,
         sent=given,
         client_order_id=plan.client_order_id(given),
+        limits=operation.limits,
+        cost=operation.cost,
     )
-    return (yield from attempt.run(closed))
+    life = _Life(job, closed)
+    result = yield from life.run()
+    if operation.server_time is not None:
+        life.told_time(operation.server_time, result)
+    if operation.receipt is not None:
+        remember(settings, operation.effect, operation.receipt, result)
+    return result
 
 
 def raw_call(
@@ -71,25 +73,26 @@ def raw_call(
     draft: Callable[[int], Draft],
     name: str,
     auth: bool,
-    effect: bool,
+    effect: str,
     server: str,
 ) -> Call:
     """One call that no spec describes: signed and judged like any other, its reply given back as parsed JSON."""
     errors = settings.exchange.errors
     decoder = ReplyDecoder(shape_of(Any), errors=_error_keys(errors.message))
-    attempt = _Attempt(
+    job = Job(
         settings,
         name=name,
         auth=auth,
         effect=effect,
         server=server,
+        template=None,
         draft=draft,
         decode=decoder.reference,
         decoder=decoder,
         sent={},
         client_order_id=None,
     )
-    return (yield from attempt.run(closed))
+    return (yield from _Life(job, closed).run())
 
 
 def _error_keys(message: Iterable[str]) -> list[str]:
@@ -113,269 +116,223 @@ def _decoder(exchange: Exchange, operation: Operation[Any]) -> ReplyDecoder:
     return cast(ReplyDecoder, decoder)
 
 
-class _Ended(NamedTuple):
-    """How one attempt ended, and whether another one may end better."""
-
-    value: Any = None
-    error: SpecieError | None = None
-    again: bool = False
-    wait: float | None = None
+def _is_cancelled(cause: BaseException | None) -> TypeGuard[BaseException]:
+    return cause is not None and not isinstance(cause, Exception)
 
 
-class _Attempt:
+class _Life:
     """One call, attempt by attempt."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        name: str,
-        auth: bool,
-        effect: bool,
-        server: str,
-        draft: Callable[[int], Draft],
-        decode: Callable[[bytes], Any],
-        decoder: ReplyDecoder,
-        sent: Mapping[str, object],
-        client_order_id: str | None,
-    ) -> None:
-        self.settings = settings
-        self.name = name
-        self.auth = auth
-        self.effect = effect
-        self.server = server
-        self.draft = draft
-        self.decode = decode
-        self.decoder = decoder
-        self.sent = sent
-        self.client_order_id = client_order_id
-        self.sent_at_ms = 0
-        self.path = ""
-        self.method = ""
+    __slots__ = (
+        "account",
+        "attempts",
+        "came",
+        "closed",
+        "credentials",
+        "in_order",
+        "job",
+        "mended",
+        "settings",
+        "started",
+        "times",
+        "watched",
+        "went_out",
+    )
 
-    def run(self, closed: Callable[[], bool]) -> Call:
-        settings = self.settings
-        retries = settings.retries
-        started = settings.monotonic()
+    def __init__(self, job: Job, closed: Callable[[], bool]) -> None:
+        settings = job.settings
+        self.job = job
+        self.settings = settings
+        self.closed = closed
+        self.started = settings.monotonic()
+        self.credentials: BaseCredentials | None = None
+        self.account = ""
+        self.attempts = 0
+        auth = settings.exchange.auth
+        self.in_order = job.auth and auth is not None and auth.nonce == "increasing"
+        self.mended = False  # by a look at the exchange's clock; once is enough
+        self.times: tuple[int, int] | None = None  # when the last one was sent and received, by the local clock
+        self.came: tuple[int, int, int] | None = None  # the same, and the server's time in the head of the reply
+        self.went_out = False  # whether anything of this attempt may have left this machine
+        self.watched: Attempt | None = None
+
+    def left(self) -> float | None:
+        """Seconds that are left of the whole call; 0 when its time is over."""
+        total = self.settings.timeout.total
+        return None if total is None else max(0.0, total - (self.settings.monotonic() - self.started))
+
+    def run(self) -> Call:
+        settings, job = self.settings, self.job
+        if job.auth:
+            self.credentials = credentials = credentials_of(settings, job.name)
+            if credentials.blocking:
+                what = "the credentials could not be read"
+                self.account = yield from slowly(job, credentials.fingerprint, what)
+            else:
+                self.account = credentials.fingerprint()
         tried = 0
         while True:
-            if closed():
-                raise ClientClosed(f"{self.name}: the client is closed", operation=self.name)
-            request = self._request()
-            left = settings.timeout.left(settings.monotonic() - started)
-            answer: Response | Failure = yield Send(request, left, self.effect)
-            ended = self._judge(answer)
-            if ended.error is None:
+            if self.closed():
+                raise ClientClosed(f"{job.name}: the client is closed", operation=job.name)
+            ended = yield from self._attempt()
+            error = ended.error
+            if error is None:
                 return ended.value
-            if ended.again:
+            if isinstance(error, (ClockSkew, InvalidNonce)) and (yield from self._mend(error)):
+                settings.watch.retrying(job, self.attempts, error, 0.0)
+                continue
+            if ended.again and not self.closed():
                 tried += 1
-                wait = retries.wait(tried, ended.wait, settings.random)
-                left = settings.timeout.left(settings.monotonic() - started)
-                if wait is not None and (left.total is None or wait < left.total):
-                    yield Sleep(wait)
+                pause = settings.retries.wait(tried, ended.wait, settings.random)
+                left = self.left()
+                if pause is not None and (left is None or pause < left):
+                    settings.watch.retrying(job, self.attempts, error, pause)
+                    yield Sleep(pause)
                     continue
+            if isinstance(error, OutcomeUnknown):
+                settings.watch.doubted(error)
             # Raised here, outside of every `except`, so that no exception drags along what a reply held: only what it
             # says is masked.
-            raise ended.error from ended.error.__cause__
+            raise error from error.__cause__
 
-    # -- out ---------------------------------------------------------------------------------------------------------
+    # -- one attempt -------------------------------------------------------------------------------------------------
 
-    def _request(self) -> Request:
-        settings = self.settings
-        exchange = settings.exchange
-        server = settings.servers.get(self.server)
-        if server is None:
-            raise InvalidValue(
-                f"{self.name}: there is no server {self.server!r}", operation=self.name, parameter="server"
-            )
-        credentials = self._credentials() if self.auth else None
-        now_ms = self.sent_at_ms = settings.clock()
-        draft = self.draft(now_ms)
-        self.method, self.path = draft.method, server.path + draft.path
-        headers = {"Accept": "application/json", "User-Agent": "specie", **draft.headers}
-        unsigned = Unsigned(method=draft.method, path=self.path, fields=draft.fields, now_ms=now_ms)
-        auth = exchange.auth
-        if credentials is not None and auth is not None:
-            if auth.nonce:
-                unsigned.nonce = settings.nonces.next(f"{exchange.name}:{credentials.fingerprint()}", now_ms)
-            if auth.add is not None:
-                self._add(draft, auth.add(credentials, unsigned), headers)
-        unsigned.query = draft.query_text(exchange.sort_query)
-        unsigned.body = draft.body_text()
-        body = unsigned.body.encode() if unsigned.body else None
-        content_type = draft.content_type()
-        if body is not None and content_type is not None:
-            headers["Content-Type"] = content_type
-        if credentials is not None and auth is not None:
-            for name, value in auth.sign(credentials, unsigned).items():
-                if value is not None:
-                    headers[name] = str(value)
-        for name, value in headers.items():
-            if not is_header_value(value):
-                raise InvalidValue(
-                    f"{self.name}: the header {name} would hold a line break or a character beyond Latin-1",
-                    operation=self.name,
-                )
-        url = f"{server.origin}{self.path}"
-        return Request(draft.method, f"{url}?{unsigned.query}" if unsigned.query else url, headers, body)
-
-    def _credentials(self) -> BaseCredentials:
-        exchange, credentials = self.settings.exchange, self.settings.credentials
-        if exchange.auth is None:
-            raise InvalidValue(f"{self.name}: {exchange.title} signs nothing", operation=self.name, parameter="auth")
-        missing = credentials.missing() if credentials is not None else ("credentials",)
-        if credentials is None or missing:
-            names, variables = ", ".join(missing), ", ".join(map(exchange.variable, missing))
-            raise MissingCredentials(
-                f"{self.name} is signed, and {names} was not given; pass it to the client, or set {variables} "
-                "and use from_env()",
-                operation=self.name,
-                missing=missing,
-            )
-        return credentials
-
-    @staticmethod
-    def _add(draft: Draft, additions: Any, headers: dict[str, str]) -> None:
-        for name, value in additions.query.items():
-            if value is not None:
-                draft.add_query(name, str(value))
-        for name, value in additions.form.items():
-            if value is not None:
-                draft.fields.append((name, str(value)))
-        for name, value in additions.body.items():
-            if value is not None:
-                draft.add_body(name, value)
-        for name, value in additions.headers.items():
-            if value is not None:
-                headers[name] = str(value)
-
-    # -- back --------------------------------------------------------------------------------------------------------
-
-    def _judge(self, answer: Response | Failure) -> _Ended:
-        if isinstance(answer, Failure):
-            return self._failed(answer)
-        record(self.settings.owner, lambda: Reply(self.name, answer.status, answer.headers, answer.body, self.decoder))
-        if 200 <= answer.status < 300:
-            return self._succeeded(answer)
-        if 300 <= answer.status < 400:
-            return self._redirected(answer)
-        return self._refused(answer, _parsed(answer.body))
-
-    def _failed(self, failure: Failure) -> _Ended:
-        reason, cause = self._masked(failure.reason), failure.cause
-        if cause is not None and self._masked(repr(cause)) != repr(cause):
-            cause = None  # some exceptions of transports carry the request's headers, and loggers print causes
-        error: SpecieError
-        if not failure.sent:
-            error = NotSent(f"{self.name}: nothing was sent: {reason}", operation=self.name)
-        elif self.effect:
-            error = self._unknown(f"no readable answer came: {reason}")
-        else:
-            error = NoReply(f"{self.name}: no answer came: {reason}", operation=self.name)
-        error.__cause__ = cause
-        return _Ended(error=error, again=not self.effect)
-
-    def _succeeded(self, answer: Response) -> _Ended:
+    def _attempt(self) -> Generator[Step, Any, Ended]:
+        """Room under the limits, the turn, nonce and signature, there and back."""
+        job, meter = self.job, self.settings.meter
+        self.attempts += 1
+        self.went_out, self.watched = False, None
+        charges = meter.charges(
+            job.name, auth=job.auth, server=job.server, account=self.account, limits=job.limits, cost=job.cost
+        )
+        ticket = (yield from meter.admit(charges, job.name, self.left())) if charges else None
+        held = ticket  # until it was told how the attempt ended
         try:
-            return _Ended(self.decode(answer.body))
-        except Refused as refused:
-            parsed = refused.parsed
-        except Mismatch as mismatch:
-            return self._unreadable(answer, mismatch)
-        return self._refused(answer, parsed)
+            in_turn = self._one_at_a_time() if self.in_order else self._there_and_back()
+            out, answer = yield from in_turn
+            if held is not None:
+                if meter.budgets.blocking:
+                    answer = yield from self._settled(held, answer)
+                else:
+                    meter.ended(held, self.went_out, answer.headers if isinstance(answer, Response) else None)
+                held = None
+            if isinstance(answer, Failure) and _is_cancelled(cause := answer.cause):
+                doubtful = answer.sent and job.changes_something
+                if not doubtful:
+                    raise cause
+            ended = Judge(job, out).judge(answer)
+            if self.watched is not None:
+                self.watched.ended(answer, ended.error, self.settings.monotonic())
+        except Exception:
+            yield from (meter.settle(held) if self.went_out else meter.unsent(held))
+            raise
+        except BaseException:
+            if held is not None:
+                meter.ended(held, self.went_out)  # where a store may block it must not be asked now: there, it lapses
+            raise
+        finally:
+            if self.watched is not None:
+                self.watched.abandoned()
+        if isinstance(ended.error, RateLimited):
+            yield from meter.refused(ticket, ended.error.retry_after)
+        elif ended.error is None and isinstance(answer, Response):
+            self.settings.watch.understood(job, answer.body)
+        return ended
 
-    def _unreadable(self, answer: Response, mismatch: Mismatch) -> _Ended:
-        path, found = self._masked(mismatch.path), cut(self._masked(mismatch.whole))
-        why = f"{path}: expected {mismatch.expected}, found {found}"
-        error = InvalidResponse(
-            f"{self.name}: the reply does not fit: {why} (HTTP {answer.status})",
-            operation=self.name,
-            path=path,
-            expected=mismatch.expected,
-            found=found,
-            status=answer.status,
-            body_start=self._start(answer.body),
+    def _settled(self, ticket: Ticket, answer: Response | Failure) -> Generator[Step, Any, Response | Failure]:
+        """Tell where limits are kept how it ended; who is cancelled meanwhile is told as if no answer had come."""
+        meter, sent = self.settings.meter, self.went_out
+        try:
+            if isinstance(answer, Response):
+                yield from meter.settle(ticket, answer.headers)
+            elif sent:
+                yield from meter.settle(ticket)  # nothing of it comes any more
+            else:
+                yield from meter.unsent(ticket)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if not (sent and self.job.changes_something and _is_cancelled(error)):
+                raise
+            return Failure(True, "the call was cancelled in flight", error)
+        return answer
+
+    def _one_at_a_time(self) -> Generator[Step, Any, tuple[Outgoing, Response | Failure]]:
+        turnstile = self.settings.nonces.turnstile(self.scope)
+        if not (yield from self._entered(turnstile)):
+            raise NotSent(
+                f"{self.job.name}: nothing was sent: other calls of this key were not done in time, and the exchange "
+                "takes them one at a time",
+                operation=self.job.name,
+            )
+        try:
+            return (yield from self._there_and_back())
+        finally:
+            turnstile.leave()
+
+    def _entered(self, turnstile: Turnstile) -> Generator[Step, Any, bool]:
+        try:
+            entered: bool = yield Enter(turnstile, self.left())
+            return entered
+        except Exception as error:
+            failed = unsent(self.job, "no turn could be had", error)
+        raise failed from failed.__cause__
+
+    def _there_and_back(self) -> Generator[Step, Any, tuple[Outgoing, Response | Failure]]:
+        settings, job = self.settings, self.job
+        out = yield from outgoing(job, self.credentials, self.scope)
+        now = settings.monotonic()
+        self.watched = settings.watch.sending(job, out.request, out.path, out.origin, self.attempts, now)
+        clock = settings.clock
+        sent_ms = clock.local_ms() if isinstance(clock, ServerClock) else 0
+        self.went_out = True
+        answer: Response | Failure = yield Send(
+            out.request, settings.timeout.left(now - self.started), job.changes_something
         )
-        if self.effect:
-            return self._doubt(f"the reply cannot be read: {why}", answer, error)
-        # What is no JSON was cut short, or comes from some proxy: it may be whole the next time.
-        return _Ended(error=error, again=mismatch.expected == "JSON")
+        self.came = None
+        if isinstance(answer, Failure):
+            self.went_out = answer.sent
+        elif isinstance(clock, ServerClock):
+            self.times = (sent_ms, clock.local_ms())
+            if (server_ms := server_date(answer.headers)) is not None:
+                self.came = (*self.times, server_ms)
+                clock.observe(*self.came)
+        return out, answer
 
-    def _redirected(self, answer: Response) -> _Ended:
-        target = self._masked(answer.headers.get("location", "nowhere").partition("?")[0])
-        reason = f"redirected to {target}; redirects are not followed, since they would carry the credentials there"
-        error = ApiError(reason, status=answer.status, operation=self.name, body_start=self._start(answer.body))
-        return self._doubt(f"the exchange {reason}", answer, error) if self.effect else _Ended(error=error)
+    def told_time(self, field: str, result: object) -> None:
+        """Learn from a result one field of which is the exchange's clock."""
+        from .evidence import time_of
 
-    def _refused(self, answer: Response, parsed: Any) -> _Ended:
-        errors = self.settings.exchange.errors
-        status = answer.status
-        message = next((text for key in errors.message if (text := _text_at(parsed, key)) is not None), "")
-        code = _text_at(parsed, errors.code) if errors.code else None
-        named = errors.named(code, message)
-        kind = named or errors.statuses.get(status) or error_for_status(status)
-        wait = retry_after(answer.headers.get("retry-after"), self.settings.clock())
-        error = kind(
-            self._masked(message),
-            status=status,
-            code=None if code is None else self._masked(code),
-            request_id=next((self._masked(answer.headers[one]) for one in _REQUEST_IDS if one in answer.headers), None),
-            retry_after=wait,
-            operation=self.name,
-            body_start=self._start(answer.body),
-        )
-        gave_up = issubclass(kind, (ServerError, RequestTimeout))
-        if self.effect:
-            # A server that failed, or gave up waiting for itself, has not said no; one that names its reason has.
-            if gave_up or (status >= 500 and named is None):
-                told = self._masked(message) or "no explanation"
-                return self._doubt(f"the exchange answered HTTP {status}: {told}", answer, error)
-            return _Ended(error=error)
-        return _Ended(error=error, again=gave_up or status in (408, 429) or status >= 500, wait=wait)
+        clock = self.settings.clock
+        if isinstance(clock, ServerClock) and self.times is not None and (told := time_of(result, field)) is not None:
+            clock.observe(*self.times, told.first, told.last - told.first + 1)
 
-    def _doubt(self, reason: str, answer: Response, cause: SpecieError) -> _Ended:
-        error = self._unknown(reason, answer)
-        error.__cause__ = cause
-        return _Ended(error=error)
+    @property
+    def scope(self) -> str:
+        """Whose nonces are drawn, and whose turn it is."""
+        return f"{self.settings.exchange.name}:{self.account}"
 
-    def _unknown(self, reason: str, answer: Response | None = None) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            f"{self.name}: it was sent, and {reason}; it may have been done or not: "
-            "ask the exchange before doing it again",
-            operation=self.name,
-            method=self.method,
-            path=self.path,
-            sent=self.sent,
-            sent_at_ms=self.sent_at_ms,
-            client_order_id=self.client_order_id,
-            status=None if answer is None else answer.status,
-            body_start="" if answer is None else self._start(answer.body),
-        )
+    # -- a clock or a nonce that the exchange did not like -----------------------------------------------------------
 
-    def _masked(self, text: str) -> str:
-        credentials = self.settings.credentials
-        return text if credentials is None else credentials.mask(text)
-
-    def _start(self, body: bytes) -> str:
-        return self._masked(body[:2000].decode("utf-8", "replace"))[:200]
-
-
-_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return parse(body)
-    except Mismatch:
-        return None
-
-
-def _text_at(parsed: Any, path: str) -> str | None:
-    value = parsed
-    for key in path.split("."):
-        if not is_object(value) or key not in value:
-            return None
-        value = value[key]
-    if value is None or value == "":
-        return None
-    return value if isinstance(value, str) else ("true" if value is True else str(value))
+    def _mend(self, error: ClockSkew | InvalidNonce) -> Generator[Step, Any, bool]:
+        """Learn from a refusal; gives whether another attempt may do better."""
+        settings, auth = self.settings, self.settings.exchange.auth
+        clock = settings.clock
+        if self.mended or self.credentials is None or auth is None:
+            return False
+        skewed = isinstance(error, ClockSkew)
+        learned = isinstance(clock, ServerClock) and self.came is not None
+        if skewed and not learned:
+            return False
+        self.mended = True
+        if isinstance(clock, ServerClock) and self.came is not None:
+            clock.resync(*self.came)
+        if skewed and auth.nonce == "unique":
+            # Nonces that were drawn from a clock that was ahead would keep all later ones ahead.
+            rewind = partial(settings.nonces.rewind, self.scope, clock())
+            what = "the nonces could not be put right"
+            if settings.nonces.blocking:
+                yield from slowly(self.job, rewind, what)
+            else:
+                quickly(self.job, rewind, what)
+        return True

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 
+from .credentials import BaseCredentials
 from .errors import ApiError
+from .limit import Limit, limits_of
 from .models import MISSING
-from .signing import Additions, BaseCredentials, Unsigned
+from .signing import Additions, Unsigned
 
 __all__ = [
     "Auth",
@@ -154,6 +156,10 @@ class Operation(Generic[T]):
         sole: One object, or an array that holds just that one.
         ok: What the reply must say beside what the envelope demands, or it is a refusal whatever its status.
         client_id: The parameter that carries the caller's own id of an order.
+        limits: Its own limits, beside those of all calls; a text for one that counts calls.
+        cost: What it costs under limits that do not count calls.
+        receipt: The field of a receipt that is the id of what was made.
+        server_time: The field of the result that is the exchange's clock.
     """
 
     def __init__(
@@ -174,6 +180,10 @@ class Operation(Generic[T]):
         sole: bool = False,
         ok: Mapping[str, object] | None = None,
         client_id: str | None = None,
+        limits: tuple[str | Limit, ...] = (),
+        cost: int = 1,
+        receipt: str | None = None,
+        server_time: str | None = None,
     ) -> None:
         self.name = name
         self.method = method
@@ -190,6 +200,10 @@ class Operation(Generic[T]):
         self.sole = sole
         self.ok = dict(ok or {})
         self.client_id = client_id
+        self.limits = limits_of(limits)
+        self.cost = cost
+        self.receipt = receipt
+        self.server_time = server_time
         self.plan: Any = None  # how to send it, by encode.py at the first call
         self.decoder: Any = None  # how to read its replies, by decode.py at the first reply
 
@@ -301,7 +315,8 @@ class Auth:
         credentials: The class of its credentials.
         sign: Gives the headers of a request that is whole but for them.
         add: Gives what goes into a request before it is serialised.
-        nonce: Whether signing draws a nonce.
+        nonce: What the exchange demands of nonces: none comes twice (`unique`), or each that arrives is above the
+            last (`increasing`), for which the calls of a key are made one at a time. `None` where signing draws none.
     """
 
     __slots__ = ("add", "credentials", "nonce", "sign")
@@ -311,7 +326,7 @@ class Auth:
         credentials: type[BaseCredentials],
         sign: Callable[[Any, Unsigned], Mapping[str, str | int | None]],
         add: Callable[[Any, Unsigned], Additions] | None = None,
-        nonce: bool = True,
+        nonce: Literal["unique", "increasing"] | None = None,
     ) -> None:
         self.credentials = credentials
         self.sign = sign
@@ -331,6 +346,9 @@ class Exchange:
         errors: What refusals mean.
         auth: How calls are signed; `None` where nothing is.
         sort_query: Whether query parameters go in alphabetic order.
+        limits: Those of all calls; a text for one that counts calls.
+        public_limits: Those of unsigned calls, on top.
+        private_limits: Those of signed calls, on top.
     """
 
     def __init__(
@@ -344,6 +362,9 @@ class Exchange:
         errors: ErrorMap | None = None,
         auth: Auth | None = None,
         sort_query: bool = False,
+        limits: tuple[str | Limit, ...] = (),
+        public_limits: tuple[str | Limit, ...] = (),
+        private_limits: tuple[str | Limit, ...] = (),
     ) -> None:
         self.name = name
         self.title = title
@@ -353,6 +374,8 @@ class Exchange:
         self.errors = errors or ErrorMap()
         self.auth = auth
         self.sort_query = sort_query
+        self.public_limits = limits_of((*limits, *public_limits))
+        self.private_limits = limits_of((*limits, *private_limits))
 
     def env(self, name: str) -> str | None:
         """A credential from the environment: `api_key` is read from `<ENVIRONMENT>_API_KEY`; an empty one counts as

@@ -16,39 +16,46 @@ from .encode import Codec
 from .errors import InvalidType, InvalidValue
 from .models import MISSING
 from .operation import Operation, Parameter
-from .rules import compile_rule, parse_rule
+from .rules import Rule, compile_rule, may_break, parse_rule
 from .shapes import EnumShape, ListShape, shape_of
 from .signing import form as form_text
 from .signing import json_scalar
 
-__all__ = ["Draft", "Plan", "plan_for", "rule_checks"]
+__all__ = ["Checks", "Draft", "Plan", "codec_of", "plan_for"]
 
-Broken = tuple[str, str, str]
-"""The parameter, what is wrong, and the rule."""
+Check = Callable[[Mapping[str, Any]], tuple[str, str] | None]
+"""Gives the parameter and what is wrong with it, if anything is."""
 
 
-def rule_checks(
-    rules: Iterable[str], codecs: Mapping[str, Codec]
-) -> list[Callable[[Mapping[str, Any]], Broken | None]]:
-    """The rules as functions of what was given."""
+class Checks:
+    """The rules of an operation or an input model, ready to look at what was given.
 
-    def known(name: str, word: str) -> frozenset[object]:
-        shape = codecs[name].shape
-        shape = shape.item if isinstance(shape, ListShape) else shape
-        if isinstance(shape, EnumShape) and word in shape.cls.__members__:
-            return frozenset((shape.cls.__members__[word].value,))
-        return frozenset((word, {"true": True, "false": False}.get(word, word)))
+    Args:
+        rules: Their sentences.
+        codecs: Those of the parameters, by name.
+    """
 
-    def check(text: str) -> Callable[[Mapping[str, Any]], Broken | None]:
-        compiled = compile_rule(parse_rule(text), known, lambda name: codecs[name].unit)
+    def __init__(self, rules: Iterable[str], codecs: Mapping[str, Codec]) -> None:
+        def known(name: str, word: str) -> frozenset[object]:
+            shape = codecs[name].shape
+            shape = shape.item if isinstance(shape, ListShape) else shape
+            if isinstance(shape, EnumShape) and word in shape.cls.__members__:
+                return frozenset((shape.cls.__members__[word].value,))
+            return frozenset((word, {"true": True, "false": False}.get(word, word)))
 
-        def run(given: Mapping[str, Any]) -> Broken | None:
-            broken = compiled(given)
-            return None if broken is None else (*broken, text)
+        parsed = map(parse_rule, rules)
+        self._all = [(rule, compile_rule(rule, known, lambda name: codecs[name].unit)) for rule in parsed]
+        self._open: dict[tuple[str, ...], list[tuple[Rule, Check]]] = {}
 
-        return run
-
-    return [check(text) for text in rules]
+    def __call__(self, given: Mapping[str, Any]) -> list[tuple[Rule, Check]]:
+        """The rules that such a call may break. Most cannot be broken once it is known which parameters were given,
+        whatever their values; that is worked out once for each set of them.
+        """
+        names = tuple(given)
+        found = self._open.get(names)
+        if found is None:
+            found = self._open[names] = [one for one in self._all if may_break(one[0], given)]
+        return found
 
 
 class Draft:
@@ -61,7 +68,7 @@ class Draft:
         self.path = path
         self.query: list[tuple[str, str]] = []  # encoded
         self.fields: list[tuple[str, str]] = []  # not encoded: signing sees them as they are
-        self.body: list[tuple[str, str]] = []  # names, and values as JSON
+        self.body: list[str] = []  # its members as JSON
         self.whole: str | None = None
         self.headers: dict[str, str] = {}
         self.has_body = False
@@ -77,7 +84,7 @@ class Draft:
         if self.whole is not None:
             return self.whole
         if self.has_body or self.body:
-            return "{" + ",".join(f"{json_text(name)}:{value}" for name, value in self.body) + "}"
+            return "{" + ",".join(self.body) + "}"
         return form_text(self.fields)
 
     def content_type(self) -> str | None:
@@ -94,21 +101,22 @@ class Draft:
         """One more member of the body."""
         if self.whole is not None:
             raise InvalidValue(f"{name} cannot be added to a body that is no object")
-        self.body.append((name, json_scalar(value)))
+        self.body.append(f"{json_text(name)}:{json_scalar(value)}")
 
 
 def encode(text: str) -> str:
     """RFC 3986: everything but `A-Za-z0-9-._~` percent-encoded."""
-    return quote(text, safe="")
+    return text if _UNRESERVED.match(text) else quote(text, safe="")
 
 
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]*\Z")
 _HOLE: Final = re.compile(r"\{([^{}]*)\}")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
 
 
 def is_header_value(text: str) -> bool:
     """Whether a text can stand in a header: Latin-1 without control characters."""
-    return _HEADER_VALUE.match(text) is not None
+    return (text.isascii() and text.isprintable()) or _HEADER_VALUE.match(text) is not None
 
 
 class Plan:
@@ -117,12 +125,12 @@ class Plan:
     def __init__(self, operation: Operation[Any]) -> None:
         self.operation = operation
         self.parameters: list[tuple[Parameter, Codec]] = [
-            (parameter, _codec(parameter)) for parameter in operation.parameters
+            (parameter, codec_of(parameter)) for parameter in operation.parameters
         ]
         self.codecs = {codec.name: codec for _, codec in self.parameters}
         self._taken = [(codec.name, codec) for parameter, codec in self.parameters if parameter.const is MISSING]
         self._names = frozenset(name for name, _ in self._taken)
-        self._checks = rule_checks(operation.require, self.codecs)
+        self._checks = Checks(operation.require, self.codecs)
         self._has_body = any(parameter.place == "body" for parameter, _ in self.parameters)
         self._has_form = any(parameter.place == "form" for parameter, _ in self.parameters)
         self._path = _HOLE.split(operation.path)
@@ -156,12 +164,15 @@ class Plan:
                     raise bad.error(name, key) from None
             elif codec.required:
                 raise InvalidType(f"{name}: {key}: is required", operation=name, parameter=key)
-        for check in self._checks:
+        for rule, check in self._checks(given):
             broken = check(given)
             if broken is not None:
-                parameter_name, reason, rule = broken
+                parameter_name, reason = broken
                 raise InvalidValue(
-                    f"{name}: {reason}; the rule is: {rule}", operation=name, parameter=parameter_name, rule=rule
+                    f"{name}: {reason}; the rule is: {rule.text}",
+                    operation=name,
+                    parameter=parameter_name,
+                    rule=rule.text,
                 )
         return given
 
@@ -175,10 +186,8 @@ class Plan:
         draft.has_form = self._has_form
         for parameter, codec in self._rest:
             value = given.get(codec.name)
-            if value is None:
-                value = codec.unsent(now_ms)
-                if value is None:
-                    continue
+            if value is None and (codec.silent or (value := codec.unsent(now_ms)) is None):
+                continue
             try:
                 _place(draft, parameter, codec, value, now_ms)
             except Bad as bad:
@@ -217,7 +226,7 @@ def _place(draft: Draft, parameter: Parameter, codec: Codec, value: Any, now_ms:
         if parameter.whole:
             draft.whole = codec.json(value, now_ms)
         else:
-            draft.body.append((codec.wire, codec.json(value, now_ms)))
+            draft.body.append(codec.member + codec.json(value, now_ms))
     elif place == "query":
         name = encode(codec.wire)
         if codec.many and codec.join is not None:
@@ -239,7 +248,8 @@ def _place(draft: Draft, parameter: Parameter, codec: Codec, value: Any, now_ms:
         draft.headers[codec.wire] = text
 
 
-def _codec(parameter: Parameter) -> Codec:
+def codec_of(parameter: Parameter) -> Codec:
+    """Everything about sending a parameter."""
     return Codec(
         parameter.name,
         parameter.wire,

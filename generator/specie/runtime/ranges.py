@@ -43,8 +43,9 @@ def in_range(text: str) -> Callable[[Any], None]:
 
     def check(value: Any) -> None:
         number = Decimal(value) if isinstance(value, str) and value.lstrip("-").isdecimal() else value
-        if not all(compare(number, bound) for compare, bound in tests):
-            raise Bad(f"{plain(value) if isinstance(value, Decimal) else value} {wanted}", rule=text)
+        for compare, bound in tests:
+            if not compare(number, bound):
+                raise Bad(f"{plain(value) if isinstance(value, Decimal) else value} {wanted}", rule=text)
 
     return check
 

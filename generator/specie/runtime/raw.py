@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from json.encoder import encode_basestring as json_text
 from typing import Any
 
 from .basics import is_array, is_mapping, is_tuple
@@ -62,7 +63,7 @@ def raw_draft(
             if is_mapping(body):
                 made.has_body = True
                 for key, value in body.items():
-                    made.body.append((str(key), converter.json(value, now_ms)))
+                    made.body.append(f"{json_text(str(key))}:{converter.json(value, now_ms)}")
             elif body is not None:
                 made.whole = converter.json(body, now_ms)
         except Bad as bad:

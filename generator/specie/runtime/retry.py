@@ -45,10 +45,13 @@ def retry_after(value: str | None, now_ms: int) -> float | None:
     value = value.strip()
     if value.replace(".", "", 1).isdecimal() and value.isascii():
         return float(value)
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
         when = parsedate_to_datetime(value)
+        if when.tzinfo is None:  # all dates of HTTP are in GMT; else it would be taken for this machine's zone
+            when = when.replace(tzinfo=UTC)
         return max(0.0, when.timestamp() - now_ms / 1000)
     except (TypeError, ValueError, OverflowError):
         return None

@@ -12,11 +12,11 @@ it is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
-__all__ = ["Rule", "RuleSyntaxError", "parse_rule"]
+__all__ = ["Rule", "RuleSyntaxError", "compile_rule", "may_break", "parse_rule"]
 
 
 class RuleSyntaxError(ValueError):
@@ -290,17 +290,19 @@ def compile_rule(
         return ", ".join(dict.fromkeys(parts))
 
     def needed(given: Values) -> tuple[str, str] | None:
-        if applies(given) == (rule.kind == "when"):
-            for name in flat:
-                if given.get(name) is None:
+        for name in flat:  # before the conditions, which cost more: mostly there is nothing to refuse
+            if given.get(name) is None:
+                if applies(given) == (rule.kind == "when"):
                     return name, f"{name} is required here ({state(given)})"
+                break
         return None
 
     def refused(given: Values) -> tuple[str, str] | None:
-        if not applies(given):
-            for name in flat:
-                if given.get(name) is not None:
+        for name in flat:
+            if given.get(name) is not None:
+                if not applies(given):
                     return name, f"{name} must not be given here ({state(given)})"
+                break
         return None
 
     def counted(given: Values) -> tuple[str, str] | None:
@@ -340,6 +342,16 @@ def compile_rule(
     if rule.kind in ("one", "least", "most"):
         return counted
     return spanned if rule.kind == "span" else ordered
+
+
+def may_break(rule: Rule, given: Container[str]) -> bool:
+    """Whether a call that gives these parameters, and no others, can break a rule, whatever their values."""
+    names = [word.text for group in rule.groups for word in group]
+    if rule.kind in ("when", "unless"):
+        return not all(name in given for name in names)
+    if rule.kind == "only":
+        return any(name in given for name in names)
+    return rule.kind in ("one", "least", "most") or all(name in given for name in names)
 
 
 def _holds(value: Any, test: str, values: frozenset[object]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Final, NewType, Self, TypeAlias, overload
+from typing import Annotated, Any, Final, NewType, Protocol, Self, TypeAlias, overload
 
 from .errors import InvalidValue
 
@@ -25,6 +25,7 @@ __all__ = [
     "OpenStrEnum",
     "Seconds",
     "Secret",
+    "Signer",
     "Time",
     "utc_exact",
     "utc_iso",
@@ -60,8 +61,23 @@ Amount: TypeAlias = Decimal | int | str
 """An exact number: `Decimal`, `int`, or a text that holds one. Never a `float`."""
 Time: TypeAlias = int | datetime
 """A time: an aware `datetime`, or a whole number in the unit that the parameter names."""
-Secret: TypeAlias = str | Callable[[], str]
-"""A credential: its text, or a function that gives it each time it is needed."""
+
+
+class Signer(Protocol):
+    """A key that signs where it lies, in an HSM or a key store, and never leaves it."""
+
+    def hmac(self, digest: str, message: bytes) -> bytes:
+        """The HMAC of a message under the key, as bytes.
+
+        Args:
+            digest: `sha256`, `sha384`, `sha512` or `md5`, as the exchange wants it.
+            message: What is signed.
+        """
+        ...
+
+
+Secret: TypeAlias = str | Callable[[], str] | Signer
+"""A credential: its text, a function that gives it each time it is needed, or a `Signer` that never gives it."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - `datetime.UTC` is the same object under a newer name
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -6,28 +6,28 @@ exchange's page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TypeAlias, cast, overload
+from binascii import b2a_base64
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, TypeAlias, cast
 
-from .errors import InvalidType, InvalidValue
-from .scalars import Secret
+from .errors import InvalidType
+from .scalars import Signer
 
 __all__ = [
     "Additions",
-    "BaseCredentials",
+    "Held",
     "Pairs",
     "Unsigned",
     "base64",
     "base64url",
     "compact_json",
-    "credential",
     "form",
     "hmac_md5",
     "hmac_sha256",
     "hmac_sha384",
     "hmac_sha512",
     "md5",
-    "optional_credential",
+    "php_form",
     "sha256",
     "sha384",
     "sha512",
@@ -93,15 +93,51 @@ class Additions:
         self.headers = headers or {}
 
 
+class Held:
+    """What `sign()` is given in place of a secret that lies elsewhere: a key that signs by HMAC and cannot be read.
+
+    Any other use of it is refused, so that nothing is ever signed with the wrong text.
+    """
+
+    __slots__ = ("_name", "_signer")
+
+    def __init__(self, name: str, signer: Signer) -> None:
+        self._name = name
+        self._signer = signer
+
+    def hmac(self, digest: str, message: bytes) -> bytes:
+        """The HMAC that the signer makes."""
+        import hashlib
+
+        made = cast(object, self._signer.hmac(digest, message))
+        size = hashlib.new(digest, usedforsecurity=False).digest_size
+        if not isinstance(made, bytes) or len(made) != size:
+            raise InvalidType(
+                f"the signer given as {self._name} must return the {size} bytes of an HMAC with {digest}",
+                parameter=self._name,
+            )
+        return made
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise InvalidType(
+            f"this exchange needs the text of {self._name}, not only an HMAC made with it; give a str, or a function "
+            "that returns one",
+            parameter=self._name,
+        )
+
+    __str__ = __format__ = __add__ = __radd__ = __iter__ = encode = _refuse
+
+    def __repr__(self) -> str:
+        return "***"
+
+
 def _bytes(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
+    return value if isinstance(value, bytes) else value.encode()
 
 
 def base64(value: str | bytes) -> str:
     """Base64 with `+` and `/`, padded."""
-    from base64 import b64encode
-
-    return b64encode(_bytes(value)).decode("ascii")
+    return b2a_base64(_bytes(value), newline=False).decode("ascii")
 
 
 def base64url(value: str | bytes) -> str:
@@ -111,9 +147,11 @@ def base64url(value: str | bytes) -> str:
     return urlsafe_b64encode(_bytes(value)).decode("ascii")
 
 
-def _hmac(key: str | bytes, value: str | bytes, name: str) -> bytes:
+def _hmac(key: str | bytes | Held, value: str | bytes, name: str) -> bytes:
     import hmac
 
+    if isinstance(key, Held):
+        return key.hmac(name, _bytes(value))
     return hmac.digest(_bytes(key), _bytes(value), name)
 
 
@@ -123,22 +161,22 @@ def _digest(value: str | bytes, name: str) -> bytes:
     return hashlib.new(name, _bytes(value), usedforsecurity=False).digest()
 
 
-def hmac_md5(key: str | bytes, value: str | bytes) -> bytes:
+def hmac_md5(key: str | bytes | Held, value: str | bytes) -> bytes:
     """HMAC with MD5."""
     return _hmac(key, value, "md5")
 
 
-def hmac_sha256(key: str | bytes, value: str | bytes) -> bytes:
+def hmac_sha256(key: str | bytes | Held, value: str | bytes) -> bytes:
     """HMAC with SHA-256."""
     return _hmac(key, value, "sha256")
 
 
-def hmac_sha384(key: str | bytes, value: str | bytes) -> bytes:
+def hmac_sha384(key: str | bytes | Held, value: str | bytes) -> bytes:
     """HMAC with SHA-384."""
     return _hmac(key, value, "sha384")
 
 
-def hmac_sha512(key: str | bytes, value: str | bytes) -> bytes:
+def hmac_sha512(key: str | bytes | Held, value: str | bytes) -> bytes:
     """HMAC with SHA-512."""
     return _hmac(key, value, "sha512")
 
@@ -181,12 +219,17 @@ def json_scalar(value: str | int) -> str:
 
 
 def form(pairs: Pairs) -> str:
-    """`application/x-www-form-urlencoded`, as PHP and Python write it: `+` for a space, only `-_.~` and alphanumerics
-    as they are.
+    """`application/x-www-form-urlencoded`, as Python writes it: `+` for a space, only `-_.~` and alphanumerics as they
+    are.
     """
     from urllib.parse import quote_plus
 
     return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs)
+
+
+def php_form(pairs: Pairs) -> str:
+    """`application/x-www-form-urlencoded`, as PHP's `http_build_query` writes it: as `form`, but `~` is escaped."""
+    return form(pairs).replace("~", "%7E")
 
 
 def sorted_pairs(pairs: Pairs) -> list[tuple[str, str]]:
@@ -197,160 +240,3 @@ def sorted_pairs(pairs: Pairs) -> list[tuple[str, str]]:
 def without(pairs: Pairs, name: str) -> list[tuple[str, str]]:
     """The pairs but those of this name."""
     return [pair for pair in pairs if pair[0] != name]
-
-
-# -- credentials -----------------------------------------------------------------------------------------------------
-
-MASK = "***"
-
-
-class _Credential:
-    """One credential of an exchange: set in the constructor, read by `sign()`, shown by nothing."""
-
-    def __init__(self, required: bool) -> None:
-        self.required = required
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def read(self, instance: BaseCredentials) -> str | None:
-        given = instance.given(self.name)
-        if given is None or isinstance(given, str):
-            return given
-        value = cast(object, given())
-        if not isinstance(value, str):
-            raise InvalidType(
-                f"the function given as {self.name} returned {type(value).__name__}, not str", parameter=self.name
-            )
-        if not value and self.required:
-            raise InvalidValue(f"the function given as {self.name} returned nothing", parameter=self.name)
-        return _checked(self.name, value)
-
-
-class credential(_Credential):  # noqa: N801 - reads as a field specifier where it is used
-    """A credential without which nothing can be signed."""
-
-    def __init__(self) -> None:
-        super().__init__(True)
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> credential: ...
-    @overload
-    def __get__(self, instance: BaseCredentials, owner: type) -> str: ...
-    def __get__(self, instance: BaseCredentials | None, owner: type) -> credential | str:
-        return self if instance is None else self.read(instance) or ""
-
-
-class optional_credential(_Credential):  # noqa: N801
-    """A credential that an account may lack."""
-
-    def __init__(self) -> None:
-        super().__init__(False)
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> optional_credential: ...
-    @overload
-    def __get__(self, instance: BaseCredentials, owner: type) -> str | None: ...
-    def __get__(self, instance: BaseCredentials | None, owner: type) -> optional_credential | str | None:
-        return self if instance is None else self.read(instance) or None
-
-
-def _checked(name: str, value: str) -> str:
-    # A stray newline (a key read from a file) would end a header early, or make every signature wrong without a word.
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise InvalidValue(f"{name} holds a line break or another control character; strip it", parameter=name)
-    if value != value.strip():
-        raise InvalidValue(f"{name} begins or ends with a space; strip it", parameter=name)
-    return value
-
-
-class BaseCredentials:
-    """The credentials of one account. Printing, formatting or comparing never shows a value, and pickling is refused.
-
-    A subclass names them, and passes what it is given on to `super().__init__`:
-
-        class Credentials(BaseCredentials):
-            api_key = credential()
-            api_secret = credential()
-            identity = optional_credential()
-    """
-
-    _fields: ClassVar[tuple[_Credential, ...]] = ()
-
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        cls._fields = tuple(value for value in vars(cls).values() if isinstance(value, _Credential))
-
-    def __init__(self, **values: Secret | None) -> None:
-        for name, value in values.items():
-            if value is not None and not isinstance(value, str) and not callable(value):
-                raise InvalidType(
-                    f"{name} must be a str or a function that returns one, not {type(value).__name__}", parameter=name
-                )
-            if isinstance(value, str):
-                _checked(name, value)
-        self._known = ("", "")
-        self._values: dict[str, str | Callable[[], str] | None] = values
-
-    def given(self, name: str) -> Secret | None:
-        """What was given as a credential: its text, or a function."""
-        return self._values.get(name)
-
-    def missing(self) -> tuple[str, ...]:
-        """Names of the credentials that signing needs and that were not given."""
-        return tuple(field.name for field in self._fields if field.required and not self._values.get(field.name))
-
-    def fingerprint(self) -> str:
-        """A short text that stands for the account and does not give it away; nonces are kept by it."""
-        first = next((value for field in self._fields if (value := field.read(self))), "")
-        if first != self._known[0]:
-            self._known = (first, sha256(first).hex()[:16])
-        return self._known[1]
-
-    def secrets(self) -> list[str]:
-        """The values themselves, for masking what could be printed."""
-        found: list[str] = []
-        for field in self._fields:
-            try:
-                value = field.read(self)
-            except Exception:  # noqa: S112 - a failing key store must not hide the error being masked
-                continue
-            if value and len(value) > 3:
-                found.append(value)
-        return sorted(found, key=len, reverse=True)
-
-    def mask(self, text: str) -> str:
-        """The text with every credential in it replaced."""
-        return mask(text, self.secrets())
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{field.name}={MASK if self._values.get(field.name) else None}" for field in self._fields)
-        return f"{type(self).__name__}({shown})"
-
-    __str__ = __repr__
-
-    def __format__(self, specification: str) -> str:
-        return format(repr(self), specification)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("credentials are not pickled; give each process its own, or a function that reads them")
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """The text with every one of the secrets in it replaced by `***`, however it is written there."""
-    for secret in secrets:
-        for written in _ways_to_write(secret):
-            text = text.replace(written, MASK)
-    return text
-
-
-def _ways_to_write(secret: str) -> list[str]:
-    """As it is, as JSON (with `\\/` too, as PHP does), in a URL, in a form, and in HTML; the longest first."""
-    from html import escape
-    from json import dumps
-    from urllib.parse import quote, quote_plus
-
-    quoted = [dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]]
-    ways = {secret, *quoted, *(way.replace("/", "\\/") for way in quoted), quote(secret), quote(secret, safe="")}
-    return sorted(ways | {quote_plus(secret), escape(secret)}, key=len, reverse=True)

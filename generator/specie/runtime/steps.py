@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .basics import Headers, Timeout
 
-__all__ = ["Call", "Failure", "Request", "Response", "Send", "Sleep", "Step"]
+if TYPE_CHECKING:
+    from .turnstile import Turnstile
+
+__all__ = ["Blocking", "Call", "Enter", "Failure", "Request", "Response", "Send", "Sleep", "Step"]
 
 
 class Request(NamedTuple):
@@ -50,11 +53,23 @@ class Send(NamedTuple):
 
 
 class Sleep(NamedTuple):
-    """Wait so many seconds; answer with None."""
+    """Wait so many seconds; answer with whether the client was closed meanwhile."""
 
     seconds: float
 
 
-Step: TypeAlias = Send | Sleep
-Answer: TypeAlias = Response | Failure | None
+class Blocking(NamedTuple):
+    """Do this, which may take its time (a file, a key store); answer with what it gives, or throw what it raises."""
+
+    call: Callable[[], Any]
+
+
+class Enter(NamedTuple):
+    """Wait for one's turn; answer with whether it came within so many seconds. The flow leaves by itself."""
+
+    turnstile: Turnstile
+    timeout: float | None
+
+
+Step: TypeAlias = Send | Sleep | Blocking | Enter
 Call: TypeAlias = Generator[Step, Any, Any]

@@ -7,8 +7,11 @@ A request is checked as the exchange is documented to check it, and never by gen
 (`routes`), whether there are too many (`limits`), whether it is signed (`signatures`), whether its parameters may be so
 (`parameters`). What passes is answered by a *face* (`faces`): behind it is a market that lives (`market`), or, where an
 exchange has only a spec, there are the examples of its documents. What does not pass is refused in the exchange's own
-shape (`refusals`). `desk` puts these together for one exchange without touching a socket; `server` puts the desks of
-several exchanges behind one port (`listener`), and has them fail as it is told (`faults`, `delivery`, `tampering`).
+shape (`refusals`). The same market is told as it moves: `streams` lets connections in and serves them, and `callbacks`
+posts what an exchange tells its client by itself.
+
+`desk` puts these together for one exchange without touching a socket; `server` puts the desks of several exchanges
+behind one port (`listener`), and has them fail as it is told (`faults`, `delivery`, `tampering`).
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from .faults import UnknownFault
     from .limits import Usage
     from .listener import SandboxUnavailable
-    from .server import Sandbox, Seen
+    from .log import Seen
+    from .server import Sandbox
     from .wire import Received, Refused, Reply
 
 __all__ = [
@@ -54,7 +58,7 @@ _HOMES = {
     "Reply": "wire",
     "Sandbox": "server",
     "SandboxUnavailable": "listener",
-    "Seen": "server",
+    "Seen": "log",
     "UnknownFault": "faults",
     "Usage": "limits",
     "demo_credentials": "demo",

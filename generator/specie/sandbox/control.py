@@ -1,10 +1,11 @@
-"""What a test may ask and set while a sandbox runs, over HTTP: `/control/faults`, `/control/state`, `/control/check`.
+"""What a test may ask and set while a sandbox runs, over HTTP: below `/control`.
 
     curl -d 'status:502 x3 on orders.create' http://127.0.0.1:8080/control/faults     sets a fault
     curl http://127.0.0.1:8080/control/faults                                         those that are still to come
     curl -X DELETE http://127.0.0.1:8080/control/faults                               clears them all
     curl http://127.0.0.1:8080/control/state                                          requests, limits, balances, orders
     curl http://127.0.0.1:8080/control/check                                          do the books balance?
+    curl -d 60 http://127.0.0.1:8080/control/advance                                  a minute goes by in seeded markets
 
 From Python, `Sandbox` has all of it as methods.
 """
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
     from .server import Sandbox
 
 PREFIX = "control"
-_PATHS = {"/control/faults": ("GET", "POST", "DELETE"), "/control/state": ("GET",), "/control/check": ("GET",)}
+_PATHS = {
+    "/control/faults": ("GET", "POST", "DELETE"),
+    "/control/state": ("GET",),
+    "/control/check": ("GET",),
+    "/control/advance": ("POST",),
+}
 
 
-def control(sandbox: Sandbox, method: str, path: str, body: bytes) -> Reply:
+async def control(sandbox: Sandbox, method: str, path: str, body: bytes) -> Reply:
     """Answer a request to `/control/…`."""
     methods = _PATHS.get(path)
     if methods is None:
@@ -44,6 +50,12 @@ def control(sandbox: Sandbox, method: str, path: str, body: bytes) -> Reply:
         except InvariantBroken as broken:
             return _reply(409, {"sound": False, "error": str(broken)})
         return _reply(200, {"sound": True})
+    if path == "/control/advance":
+        try:
+            await sandbox.pass_time(float(body))
+        except ValueError as error:
+            return _reply(400, {"error": str(error)})
+        return _reply(200, {"seconds": float(body)})
     if method == "DELETE":
         sandbox.clear_faults()
     elif method == "POST":
@@ -75,14 +87,13 @@ def _lines(body: bytes) -> list[str]:
 
 def state(sandbox: Sandbox) -> dict[str, Any]:
     """How things stand, as JSON."""
-    requests = sandbox.requests
     return {
         "seed": sandbox.seed,
         "faults": list(sandbox.faults),
         "exchanges": {
             name: {
                 "base_url": sandbox.client_options_of(name)["base_url"],
-                "requests": sum(seen.exchange == name for seen in requests),
+                "requests": sandbox.request_count_of(name),
                 "limits": [attrs.asdict(one) for one in sandbox.usage(name)],
                 "market": _market(market) if (market := sandbox.market(name)) is not None else None,
             }

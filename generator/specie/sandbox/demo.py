@@ -17,6 +17,15 @@ class Key:
     permissions: frozenset[str] | None = None
 
 
+def numbered_credentials(exchange: Exchange, number: int) -> dict[str, str]:
+    """The same for a further account, by its number: `demo-acme-2-api-key`."""
+    if exchange.auth is None:
+        return {}
+    return {
+        one.name: f"demo-{exchange.name}-{number}-{one.name}".replace("_", "-") for one in exchange.auth.credentials
+    }
+
+
 def demo_credentials(exchange: Exchange, permission: str = "") -> dict[str, str]:
     """What a client of the sandbox gives for each credential of an exchange: `demo-acme-api-key`, and so on.
 

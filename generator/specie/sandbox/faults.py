@@ -7,6 +7,10 @@ A fault is written in one line, in Python, on the command line and to `/control/
 such as `accept-then-timeout`, `status:429:2s x3 on orders.create` or `clock:+600s`. It befalls the next request that it
 fits, or the next N of them, or `always` all of them. A request suffers one fault, that which was set first; a clock
 that is wrong comes on top, and stays so until it is cleared.
+
+Streams have words of their own, such as `drop on streams.order_book` or `handshake:503 x2 on bitopro`: some befall the
+next handshake, the others the next message that a stream has for some client. Answers to what a client said on a
+connection are spared.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from specie.compiler.diagnostics import suggest
 Ending: TypeAlias = Literal[
     "reply", "reset", "silence", "truncated", "truncated-chunks", "late", "slow-headers", "slow-body"
 ]
+Place: TypeAlias = Literal["request", "handshake", "message"]
+"""What a fault befalls."""
 
 
 class UnknownFault(ValueError):
@@ -34,13 +40,14 @@ class Word:
     """One word of the vocabulary."""
 
     doc: str
-    value: Literal["", "span", "status", "shift", "field"] = ""
+    value: Literal["", "span", "status", "shift", "field", "count", "answer"] = ""
     """What stands after the colon."""
     optional: bool = False
     """Whether the value may be left out."""
     acts: bool = True
     """Whether the exchange does what it was asked before it goes wrong."""
     ending: Ending = "reply"
+    place: Place = "request"
 
 
 WORDS: Mapping[str, Word] = {
@@ -58,6 +65,7 @@ WORDS: Mapping[str, Word] = {
     "truncated": Word("The connection ends in the middle of the body.", ending="truncated"),
     "truncated-chunks": Word("The connection ends in the middle of a chunk.", ending="truncated-chunks"),
     "garbage": Word("The body is a few bytes that mean nothing."),
+    "page": Word("The body is an HTML page, as something that stands before an exchange would say."),
     "empty": Word("The body is empty."),
     "clock": Word("The clock of the exchange is ahead, or behind (clock:-600s), until that is cleared.", "shift"),
     "duplicated": Word("The first item of each list stands in it twice."),
@@ -65,6 +73,17 @@ WORDS: Mapping[str, Word] = {
     "unknown-fields": Word("Each object has a field more, of which no document knows."),
     "unknown-enums": Word("Each value of an enum is one of which no document knows."),
     "null": Word("null in place of the first required value, or of all of one name (null:price).", "field", True),
+    "transfer-refused": Word("What is withdrawn, or done with a voucher, is taken on, and refused in the end."),
+    "handshake": Word("A stream is refused with this HTTP status; 200 stands for 101.", "answer", place="handshake"),
+    "half-open": Word("A stream is accepted and then silent; only pings are answered.", place="handshake"),
+    "drop": Word("The connection is cut in the place of a message.", place="message"),
+    "message-lost": Word("A message does not come.", place="message"),
+    "message-twice": Word("A message comes twice.", place="message"),
+    "messages-swapped": Word("A message comes after the one behind it.", place="message"),
+    "message-garbage": Word("Half of a message comes, which is no JSON.", place="message"),
+    "message-unknown": Word("Before a message comes one of which no document knows.", place="message"),
+    "message-late": Word("A message, and all behind it, comes so much later.", "span", place="message"),
+    "flood": Word("A message comes a thousand times, or so many.", "count", True, place="message"),
 }
 
 _LINE = re.compile(
@@ -72,7 +91,9 @@ _LINE = re.compile(
 )
 _SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|min|h)")
 _UNITS_MS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
-_EXAMPLES = {"span": "2s", "status": "502", "shift": "+600s"}
+_EXAMPLES = {"span": "2s", "status": "502", "shift": "+600s", "answer": "503"}
+_MOST = 1_000_000
+"""How often a message may come in a flood."""
 _LONGEST_MS = 10 * 366 * 24 * 3_600_000
 
 
@@ -92,6 +113,11 @@ class Fault:
     status: int = 0
     retry_after_ms: int | None = None
     retry_date: bool = False
+    count: int = 0
+
+    @property
+    def place(self) -> Place:
+        return WORDS[self.word].place
 
     @property
     def acts(self) -> bool:
@@ -156,6 +182,14 @@ def _with_value(fault: Fault, kind: str) -> Fault:
         if wait is not None and wait % 1000:
             raise UnknownFault(f"'{fault.what}': a Retry-After is in whole seconds")
         return attrs.evolve(fault, status=int(status), retry_after_ms=wait, retry_date=date)
+    if kind == "answer":
+        if not re.fullmatch("[2-5][0-9][0-9]", value):
+            raise UnknownFault(f"'{value}' is not an HTTP status, such as {fault.word}:503")
+        return attrs.evolve(fault, status=int(value))
+    if kind == "count":
+        if value and (not re.fullmatch("[1-9][0-9]{0,6}", value) or int(value) > _MOST):
+            raise UnknownFault(f"'{value}' of '{fault.word}' is not a number from 1 to {_MOST}")
+        return attrs.evolve(fault, count=int(value or 1000))
     return fault
 
 
@@ -179,7 +213,14 @@ def _span(text: str, word: str) -> int:
 
 def vocabulary() -> str:
     """All words, for a person."""
-    values = {"span": "SPAN", "status": "CODE[:RETRY]", "shift": "+SPAN", "field": "FIELD"}
+    values = {
+        "span": "SPAN",
+        "status": "CODE[:RETRY]",
+        "shift": "+SPAN",
+        "field": "FIELD",
+        "count": "N",
+        "answer": "CODE",
+    }
     shown = {
         name: name + (f"[:{values[word.value]}]" if word.optional else f":{values[word.value]}" if word.value else "")
         for name, word in WORDS.items()
@@ -192,7 +233,8 @@ def vocabulary() -> str:
 _NOTES = (
     "A SPAN is 500ms, 2s, 10min or 1h. RETRY is the Retry-After: 2s, or as a date, date+2s. A CODE up to 501 is",
     "answered in the words of the exchange, a higher one with the HTML page of a gateway. Behind the word may stand",
-    "x3, for the next three requests, or always; and then on EXCHANGE, on GROUP.OPERATION or on both.",
+    "x3, for the next three requests, or always; and then on EXCHANGE, on GROUP.OPERATION or on both. Of a stream, the",
+    "operation is streams.NAME.",
 )
 
 
@@ -220,15 +262,22 @@ class Faults:
     def take_unread(self, exchange: str) -> Fault | None:
         """The fault of a request of which nothing is known but its exchange: a `reset` for any operation."""
         with self._lock:
-            first = next((one for one in self._events() if one.exchange in ("", exchange)), None)
+            first = next((one for one in self._events("request") if one.exchange in ("", exchange)), None)
             if first is None or first.word != "reset" or first.operation:
                 return None
             return self._taken(first)
 
-    def take(self, exchange: str, operation: str) -> Fault | None:
-        """The fault that befalls a request, counted off."""
+    def take(self, exchange: str, operation: str, place: Place = "request") -> Fault | None:
+        """The fault that befalls a request, a handshake for an operation, or a message of it; counted off."""
+        return self.take_any(exchange, (operation,), place)
+
+    def take_any(self, exchange: str, operations: Sequence[str], place: Place) -> Fault | None:
+        """The fault that befalls what may be for any of several operations; counted off."""
+        if not self._set:
+            return None
         with self._lock:
-            first = next((one for one in self._events() if one.befalls(exchange, operation)), None)
+            fitting = (one for one in self._events(place) if any(one.befalls(exchange, name) for name in operations))
+            first = next(fitting, None)
             return None if first is None else self._taken(first)
 
     def clock_ms(self, exchange: str, operation: str) -> int:
@@ -237,8 +286,8 @@ class Faults:
             wrong = [one for one in self._set if one.word == "clock" and one.befalls(exchange, operation)]
             return sum(self._taken(one).span_ms for one in wrong)
 
-    def _events(self) -> list[Fault]:
-        return [one for one in self._set if one.word != "clock"]
+    def _events(self, place: Place) -> list[Fault]:
+        return [one for one in self._set if one.word != "clock" and one.place == place]
 
     def _taken(self, fault: Fault) -> Fault:
         if fault.times is not None:

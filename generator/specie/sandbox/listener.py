@@ -9,9 +9,9 @@ import asyncio
 import importlib
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -25,10 +25,20 @@ class SandboxUnavailable(RuntimeError):
 
 
 class Listener:
-    """Serves requests by `answer` while it is started; any port that is free, unless one is wanted."""
+    """Serves requests by `answer` while it is started; any port that is free, unless one is wanted.
 
-    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], port: int) -> None:
+    `opening` is awaited before the first request is taken, and `closing` before connections are closed in the end.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        port: int,
+        opening: Callable[[], Awaitable[None]],
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
         self._answer = answer
+        self._before, self._after = opening, closing
         self._wanted_port = port
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -83,25 +93,39 @@ class Listener:
 
         return asyncio.run_coroutine_threadsafe(act(), loop).result()
 
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something that takes a while, between and beside requests, and wait for its end."""
+        if self._thread is None or self._loop is None:
+            asyncio.run(work())
+            return
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("this waits for the sandbox's own thread, on that thread")
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result()
+
     def refuse(self, seconds: float) -> None:
-        """Take no connection for so long. The port stays ours, and requests on their way are answered."""
+        """Take no connection for so long. The port stays ours, and requests on their way are answered.
+
+        On the listener's own thread, connections that rest are surely gone only after `quiet()`.
+        """
         loop = self._loop
         if self._thread is None or loop is None:
             return
         if threading.current_thread() is self._thread:
-            # Asked for by a request, which is to be answered first.
-            loop.call_soon(self._shut_door, seconds)
+            self._shut_door(seconds)
             return
 
         async def shut() -> None:
             self._shut_door(seconds)
-            # Until the connections that rest are closed, a client could still use them.
-            for _ in range(50):
-                if self._http is None or not self._http.connections:
-                    break
-                await asyncio.sleep(0.002)
+            await self.quiet()
 
         asyncio.run_coroutine_threadsafe(shut(), loop).result()
+
+    async def quiet(self) -> None:
+        """While no connection is taken, wait until those that rest are closed: a client could still use them."""
+        for _ in range(50):
+            if self._door is not None or self._http is None or self._busy.issuperset(self._http.connections):
+                break
+            await asyncio.sleep(0.002)
 
     def open(self) -> None:
         """Take connections again, at once."""
@@ -136,11 +160,13 @@ class Listener:
         # A client that gives up ends the answer to its request, which may be waiting for just that.
         self._http = web.Server(self._answer_busily, handler_cancellation=True, access_log=None)
         try:
+            await self._before()
             await self._open_door()
             ready.set()
             await self._stop.wait()
         finally:
             self._close_door()
+            await self._after()
             self._http.pre_shutdown()
             await self._http.shutdown(0.2)
 

@@ -11,62 +11,48 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
-
-import attrs
 
 from specie.compiler.diagnostics import suggest
 from specie.compiler.model import Exchange, Model
 
 from .control import PREFIX, control
-from .delivery import deliver, gateway_page, http_date, reason
+from .delivery import deliver
 from .demo import demo_credentials, permissions
 from .desk import Desk, Judged
 from .faces import Face
-from .faults import Fault, Faults, UnknownFault, parse_fault
+from .faults import Faults, UnknownFault, parse_fault
 from .limits import Usage
 from .listener import HOST, Listener
-from .living import Virtual, live_face, market_of
+from .living import Virtual, funds_in, live_face, market_of
+from .log import Log, Seen
 from .market import Market
+from .streams.gate import Gate
 from .tampering import tampered
-from .wire import Received, Refused, Reply
+from .wire import Received, Reply
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 
-@attrs.frozen
-class Seen:
-    """One request that came, and what became of it."""
-
-    method: str
-    path: str
-    exchange: str
-    operation: str
-    """`group.name`, or empty if none was meant."""
-    verdict: str
-    """`ok`, or the class of the refusal and why; empty if a fault came before any judgement."""
-    status: int
-    """What was answered, or would have been but for a fault; 0 if nothing."""
-    signed: bool
-    """Whether it bore a header of a signature, needed or not."""
-    fault: str = ""
-    """What went wrong on purpose."""
+_LONGEST_S = 10 * 366 * 24 * 3600
 
 
 class Sandbox:
     """The named exchanges (or all), served from their specs on 127.0.0.1 while the `with` block lasts.
+
+    REST, streams and callbacks speak of one market.
 
     Args:
         exchanges: Names; none means all that there are specs of.
         specs: The folder of the specs; found as `specie generate` finds it, unless given.
         port: To listen on; any that is free, unless given.
         seed: Makes the markets repeatable: with the same seed, the same calls get the same replies. Time in them then
-            begins at a fixed moment and goes by with the requests, a second for each. Without a seed every market is
-            another one, and lives by the clock.
+            begins at a fixed moment and goes by with the requests, a second for each, and with `advance()`; streams
+            stand still with it. Without a seed every market is another one, and lives by the clock.
         examples: Answer with the examples of the exchanges' documents, in place of living markets.
         limits: Refuse what is beyond an exchange's rate limits, as it would. They are counted by the clock, so a test
             that calls faster than the exchange allows says `limits=False`; requests are counted nevertheless.
@@ -111,11 +97,11 @@ class Sandbox:
                 if face is None and not examples:
                     face = self._live(model)
                 self._desks[model.name] = Desk(model, face, limits=limits, lenient=lenient)
-        self._listener = Listener(self._answer, port)
         self._faults = Faults()
         self._refused_s = 0.0
-        self.requests: list[Seen] = []
-        """Every request that came, in order."""
+        self._log = Log()
+        self._gate = Gate(self._desks, self._times, self._faults, self._clock, self._log)
+        self._listener = Listener(self._answer, port, self._gate.open, self._gate.close)
         for line in faults:
             self.fault(line)
 
@@ -142,12 +128,16 @@ class Sandbox:
         return tuple(self._desks)
 
     def url(self, exchange: str, server: str = "rest") -> str:
-        """The base URL that stands for a server of an exchange."""
+        """The base URL that stands for a server of an exchange: `http`, or `ws` where streams come by websockets."""
         desk = self._desk(exchange)
         if server not in desk.servers:
             raise ValueError(f"{exchange} has no server '{server}' here; it has {', '.join(desk.servers)}")
-        path = urlsplit(desk.servers[server]).path.rstrip("/")
-        return f"http://{HOST}:{self.port}/{exchange}/{server}{path}"
+        return desk.address(server, f"{HOST}:{self.port}")
+
+    def base_url(self, exchange: str) -> dict[str, str]:
+        """The base URLs that stand for all servers of an exchange, by name, those of streams among them: what a client
+        of it is made with, `base_url=sandbox.base_url("acme")`."""
+        return {server: self.url(exchange, server) for server in self._desk(exchange).servers}
 
     @property
     def control_url(self) -> str:
@@ -167,13 +157,37 @@ class Sandbox:
         The demo key may do all. With a permission, such as `view`, it is another key of the same account that has only
         that one; `permissions_of(exchange)` names them.
         """
-        desk = self._desk(exchange)
-        urls = {server: self.url(exchange, server) for server in desk.servers}
-        return {"base_url": urls, **demo_credentials(desk.exchange, permission)}
+        credentials = demo_credentials(self._desk(exchange).exchange, permission)
+        return {"base_url": self.base_url(exchange), **credentials}
 
     def permissions_of(self, exchange: str) -> list[str]:
         """The documented permissions of an exchange with which alone a key may not do all."""
         return permissions(self._desk(exchange).exchange)
+
+    def open_account(self, exchange: str, funds: Mapping[str, Decimal | int | str] | None = None) -> dict[str, str]:
+        """Open a further account at an exchange, so that two bots can trade with each other.
+
+        Args:
+            exchange: Its name.
+            funds: What the account has, by currency in any case; as much as the demo account, unless said. Amounts
+                are whole or decimal: a float is refused.
+
+        Returns:
+            The credentials of its key, which may do all: a client is made with them and
+            `base_url=sandbox.base_url(exchange)`.
+        """
+        desk, market = self._desk(exchange), self.market(exchange)
+        if market is None:
+            raise ValueError(f"{exchange} has no market here, and so no accounts: it answers with examples")
+        amounts = None if funds is None else funds_in(market, funds)
+
+        def open_it() -> dict[str, str]:
+            account, credentials = desk.further_account()
+            if amounts is not None:  # else the first call that the key signs opens it
+                market.open_account(account, amounts, now_ms=market.now_ms)
+            return credentials
+
+        return self._listener.do(open_it)
 
     def _desk(self, exchange: str) -> Desk:
         if exchange not in self._desks:
@@ -183,7 +197,10 @@ class Sandbox:
     # --- the books ---------------------------------------------------------------------------------------------------
 
     def market(self, exchange: str) -> Market | None:
-        """The market behind an exchange, None for one that answers with examples. Look at it between two requests."""
+        """The market behind an exchange, None for one that answers with examples.
+
+        Look at it between two requests. One without a seed goes on by itself while streams are open.
+        """
         return market_of(self._desk(exchange).face)
 
     def check(self) -> None:
@@ -201,6 +218,42 @@ class Sandbox:
         desk = self._desk(exchange)
         return self._listener.do(lambda: desk.usage)
 
+    @property
+    def requests(self) -> list[Seen]:
+        """The latest requests and handshakes, 10,000 at most, in the order in which they came."""
+        return self._log.latest
+
+    @property
+    def request_count(self) -> int:
+        """How many requests and handshakes came, those that are no longer in `requests` counted too."""
+        return self._log.count
+
+    def request_count_of(self, exchange: str) -> int:
+        """How many of them came to one exchange."""
+        return self._log.count_of(exchange)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float, exchange: str = "") -> None:
+        """Let time go by without a request, in one market with a seed or in all: what is due happens, and streams tell
+        of it.
+
+        It goes by in steps of a second, or in a thousand steps if it is long. Raises `ValueError` without a seed, where
+        markets live by the clock, and for a time that goes back.
+        """
+        self._listener.run(lambda: self.pass_time(seconds, exchange))
+
+    async def pass_time(self, seconds: float, exchange: str = "") -> None:
+        """The same for who is on the sandbox's own loop already."""
+        if self.seed is None:
+            raise ValueError("markets without a seed live by the clock: nothing lets time go by but waiting")
+        if not 0 <= seconds <= _LONGEST_S:
+            raise ValueError(f"time goes by for 0 to {_LONGEST_S} seconds, not {seconds}")
+        if exchange:
+            self._desk(exchange)
+        for name in (exchange,) if exchange else self._times:
+            await self._gate.advance(name, round(seconds * 1000))
+
     # --- what goes wrong ---------------------------------------------------------------------------------------------
 
     def fault(self, line: str) -> None:
@@ -212,10 +265,13 @@ class Sandbox:
         if fault.exchange and fault.exchange not in self._desks:
             raise UnknownFault(f"'{line}': {fault.exchange} is not served here{suggest(fault.exchange, self._desks)}")
         where = [fault.exchange] if fault.exchange else list(self._desks)
-        known = [one.id for name in where for one in self._desks[name].exchange.operations]
+        if fault.place == "request":
+            known = [one.id for name in where for one in self._desks[name].exchange.operations]
+        else:
+            known = [f"streams.{one}" for name in where if (of := self._desks[name].streams) for one in of.names]
         if fault.operation and fault.operation not in known:
-            hint = suggest(fault.operation, known)
-            raise UnknownFault(f"'{line}': there is no operation {fault.operation}{hint}")
+            hint, kind = suggest(fault.operation, known), "operation" if fault.place == "request" else "stream"
+            raise UnknownFault(f"'{line}': there is no {kind} {fault.operation}{hint}")
         if fault.word == "null" and fault.value:
             names = {text for name in where for text in _fields(self._desks[name].exchange)}
             if fault.value not in names:
@@ -265,27 +321,36 @@ class Sandbox:
         path, _, query = request.raw_path.partition("?")
         _, exchange, server, *_ = [*path.split("/"), "", "", ""]
         if exchange == PREFIX:
-            return await deliver(request, control(self, request.method, path, await request.read()), self._clock())
+            reply = await control(self, request.method, path, await request.read())
+            await self._listener.quiet()
+            return await deliver(request, reply, self._clock())
         desk = self._desks.get(exchange)
         if desk is None or server not in desk.servers:
             return await deliver(request, self._nowhere(request.method, path), self._clock())
+        if desk.carries_streams(server):
+            return await self._gate.answer(request, desk, server)
         unread = self._faults.take_unread(exchange)
         if unread is not None:
-            self.requests.append(Seen(request.method, request.raw_path, exchange, "", "", 0, False, unread.what))
+            self._log.add(Seen(request.method, request.raw_path, exchange, "", "", 0, False, unread.what))
             return await deliver(request, Reply(0, b""), self._clock(), unread.ending)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
         received = Received(request.method, path, query, headers, await request.read(), f"/{exchange}/{server}")
         operation = desk.meant(server, received)
         fault = self._faults.take(exchange, operation)
         now_ms = self._clock() + self._faults.clock_ms(exchange, operation)
+        market = self.market(exchange) if fault is not None and fault.word == "transfer-refused" else None
+        if market is not None:
+            market.refuse_transfers(True)
         judged = self._judge(desk, server, received, now_ms, request.remote or "") if not fault or fault.acts else None
+        if market is not None:
+            market.refuse_transfers(False)
         reply = judged.reply if judged else Reply(0, b"")
         if fault is not None and fault.status:
-            reply = _failure(desk, fault, now_ms)
+            reply = desk.failure(fault, now_ms)
         elif fault is not None and judged is not None and judged.refused is None:
             named = next(one for one in desk.exchange.operations if one.id == judged.operation)
             reply = tampered(reply, fault, desk.exchange, named)
-        self.requests.append(
+        self._log.add(
             Seen(
                 request.method,
                 request.raw_path,
@@ -304,11 +369,13 @@ class Sandbox:
     def _judge(self, desk: Desk, server: str, received: Received, now_ms: int, address: str) -> Judged:
         virtual = self._times.get(desk.exchange.name)
         market_ms = self._clock() if virtual is None else virtual.step()
-        return desk.handle(server, received, now_ms, market_ms=market_ms, address=address)
+        judged = desk.handle(server, received, now_ms, market_ms=market_ms, address=address)
+        self._gate.settle(desk.exchange.name)
+        return judged
 
     def _nowhere(self, method: str, path: str) -> Reply:
         places = ", ".join(self.url(name, one) for name, desk in self._desks.items() for one in desk.servers)
-        self.requests.append(Seen(method, path, "", "", "NotFound: no such exchange", 404, False))
+        self._log.add(Seen(method, path, "", "", "NotFound: no such exchange", 404, False))
         return Reply(404, json.dumps({"error": f"nothing is served at {path}; there is {places}"}).encode())
 
 
@@ -317,24 +384,3 @@ def _fields(exchange: Exchange) -> Iterator[str]:
     for named in exchange.named.values():
         for field in named.fields if isinstance(named, Model) else ():
             yield from (field.name, field.wire)
-
-
-_USUAL = {408: "RequestTimeout", 429: "RateLimited", 500: "ServerError"}
-
-
-def _failure(desk: Desk, fault: Fault, now_ms: int) -> Reply:
-    """The reply of a `status` fault: up to 501 the exchange's own words, above them those of a gateway before it."""
-    if fault.status < 400:
-        reply = Reply(fault.status, b"")
-    elif fault.status > 501:
-        reply = gateway_page(fault.status)
-    else:
-        statuses = {int(one.match): one.error for one in desk.exchange.errors.status}
-        error = statuses.get(fault.status) or _USUAL.get(fault.status, "ApiError")
-        message = f"{reason(fault.status)}, by a fault of the sandbox: {fault.what}"
-        reply = desk.refusal(Refused(error, message, status=fault.status))
-    if fault.retry_after_ms is None:
-        return reply
-    seconds = fault.retry_after_ms // 1000
-    after = http_date(now_ms + fault.retry_after_ms + 999) if fault.retry_date else str(seconds)
-    return attrs.evolve(reply, headers=(*reply.headers, ("Retry-After", after)))

@@ -23,6 +23,9 @@ from .demo import Key
 from .values import json_document
 from .wire import FORM, Received, Refused
 
+MAX_SKEW_MS = 60_000
+"""How far a client's clock may be off, where an exchange refuses one that is: assumed."""
+
 _CLOCKED = frozenset(("now_ms",))
 
 
@@ -40,17 +43,40 @@ class Signer:
 
 
 class Signatures:
-    """Judges the signed requests of one exchange, whose only account has all the keys, and remembers their nonces."""
+    """Judges the signed requests of one exchange, and remembers their nonces.
 
-    def __init__(self, auth: Auth, keys: Sequence[Key]) -> None:
+    All the first keys are of one account; each that is added has an account of its own.
+
+    Args:
+        auth: How requests are signed.
+        keys: The keys.
+        timed: Nonces that are off the clock are refused. For exchanges that document a refusal of clocks that are off:
+            how far, and by what they tell it, none says.
+    """
+
+    def __init__(self, auth: Auth, keys: Sequence[Key], *, timed: bool = False) -> None:
         self._auth = auth
+        self._timed = timed
         optional = {one.name for one in auth.credentials if not one.required}
         # What an account may lack, a client may say as it likes: no document says that it is checked.
         self._keys = [_without(one, optional) for one in keys]
         named = set(self._keys[0].credentials)
         self._carriers = [(header, expression.text) for header, expression in auth.headers if expression.text in named]
-        self._account = self._name(self._keys[0])
+        self._optional = optional
+        self._accounts = dict.fromkeys(map(self._name, self._keys), self._name(self._keys[0]))
         self._nonces: dict[str, _Nonces] = {}
+
+    def add(self, key: Key) -> str:
+        """Take in the key of a further account; gives the account's name."""
+        key = _without(key, self._optional)
+        account = self._name(key)
+        self._keys.append(key)
+        self._accounts[account] = account
+        return account
+
+    def credentials_of(self, account: str) -> Mapping[str, str]:
+        """The required credentials of the key that may do all on an account."""
+        return next(key.credentials for key in self._keys if self._name(key) == account)
 
     def carried(self, received: Received) -> bool:
         """Whether a request bears a header of the signature."""
@@ -69,8 +95,10 @@ class Signatures:
         known = self._recover(key, list(paths), came, received, now_ms)
         nonce = known.get("nonce")
         if isinstance(nonce, int):
+            if self._timed and abs(nonce - now_ms) > MAX_SKEW_MS:
+                raise Refused("ClockSkew", f"the clock is off: the nonce is {nonce}, and it is {now_ms} now")
             self._nonces.setdefault(self._name(key), _Nonces(self._auth.nonce)).use(nonce)
-        return Signer(self._account, key.permissions)
+        return Signer(self._accounts[self._name(key)], key.permissions)
 
     def _key(self, came: Mapping[str, str | None]) -> Key:
         """The key that the headers name; the first, if none of them names one."""

@@ -29,6 +29,7 @@ from specie.compiler.model import (
     is_mapping,
 )
 
+from .delivery import gateway_page
 from .faces.live import to_json
 from .faults import Fault
 from .wire import Reply
@@ -41,6 +42,8 @@ def tampered(reply: Reply, fault: Fault, exchange: Exchange, operation: Operatio
     """The reply as the fault makes it; the same, if it concerns something else than bodies."""
     if fault.word == "garbage":
         return attrs.evolve(reply, body=_GARBAGE)
+    if fault.word == "page":
+        return gateway_page(reply.status)
     if fault.word == "empty":
         return attrs.evolve(reply, body=b"")
     if fault.word not in _ALTERATIONS:

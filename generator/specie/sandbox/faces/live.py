@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
+from functools import cached_property
 from typing import Any, cast
 
 from specie.compiler.model import Exchange
@@ -32,6 +33,7 @@ from ..market import (
     UnknownVoucher,
     VoucherSpent,
 )
+from ..streams.sessions import Streams
 from ..wire import Refused, Reply
 from . import Call
 
@@ -50,10 +52,19 @@ class LiveFace:
         self.market = market
         self.funds = dict(funds)
 
+    @cached_property
+    def streams(self) -> Streams | None:
+        """What the exchange tells as it happens; None if it has no streams."""
+        return None
+
+    def welcome(self, account: str, now_ms: int) -> None:
+        """Open an account if it is new."""
+        if account and account not in self.market.accounts:
+            self.market.open_account(account, self.funds, now_ms=now_ms)
+
     def answer(self, call: Call) -> Reply:
         self.market.advance(call.now_ms)
-        if call.account and call.account not in self.market.accounts:
-            self.market.open_account(call.account, self.funds, now_ms=call.now_ms)
+        self.welcome(call.account, call.now_ms)
         method = getattr(self, call.operation.id.replace(".", "_"))
         try:
             result = method(call)

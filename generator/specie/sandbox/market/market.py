@@ -277,6 +277,12 @@ class Market:
         with self._at(now_ms):
             return self._wallet.cancel(account, transfer_id, self.now_ms)
 
+    def refuse_transfers(self, refused: bool) -> None:
+        """Whether, from now on, what is withdrawn or done with a voucher is taken on, and refused when it would have
+        been completed.
+        """
+        self._wallet.refuses = refused
+
     def transfer(self, account: str, transfer_id: int) -> Transfer:
         return self._wallet.find(account, transfer_id)
 

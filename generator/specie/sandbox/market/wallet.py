@@ -63,6 +63,8 @@ class Wallet:
         self._of_account: dict[str, list[int]] = {}
         self._references: dict[tuple[str, str], int] = {}
         self._vouchers: dict[str, _Voucher] = {}
+        self.refuses = False
+        """Whether what is asked for next is refused at the end of its path."""
 
     def find(self, account: str, transfer_id: int) -> Transfer:
         self._ledger.require(account)
@@ -98,6 +100,8 @@ class Wallet:
         self._ledger.require(account)
         stages = self._paths[transfer.kind] if path is None else path
         _verify(stages)
+        if self.refuses and transfer.kind is not TransferKind.DEPOSIT:
+            stages = (*stages[:-1], attrs.evolve(stages[-1], state=TransferState.REFUSED))
         if transfer.kind is TransferKind.WITHDRAWAL:
             transfer = attrs.evolve(transfer, fee=currency.withdrawal_fee)
         self._permit(transfer, currency)

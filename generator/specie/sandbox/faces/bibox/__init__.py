@@ -6,6 +6,7 @@ Lists come oldest first. Of a longer list the end is served, unless the call say
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 
 from specie.compiler.model import Exchange
 
@@ -14,10 +15,15 @@ from ..live import LiveFace
 from .account import AccountGroup
 from .market import MarketGroup
 from .orders import OrdersGroup
+from .streams import BiboxStreams
 
 
 class BiboxFace(MarketGroup, AccountGroup, OrdersGroup):
-    """One method for each operation."""
+    """One method for each operation, and all streams."""
+
+    @cached_property
+    def streams(self) -> BiboxStreams:
+        return BiboxStreams(self, self.order_row)
 
 
 def face(exchange: Exchange, *, now_ms: int, seed: int) -> LiveFace:

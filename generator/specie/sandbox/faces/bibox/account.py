@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...market import EntryKind, LedgerEntry, UnknownCurrency
+from ...market import Balance, EntryKind, LedgerEntry, UnknownCurrency
 from .. import Call
 from ..live import trimmed
 from .words import Words, part, window_of
@@ -25,10 +25,7 @@ class AccountGroup(Words):
     """The operations of the group account."""
 
     def account_balances(self, call: Call) -> Any:
-        return [
-            {"s": one.currency, "a": trimmed(one.available), "h": trimmed(one.held)}
-            for one in (self.market.balance(call.account, asset) for asset in self._assets(call))
-        ]
+        return [balance_row(one) for one in (self.market.balance(call.account, asset) for asset in self._assets(call))]
 
     def account_ledger(self, call: Call) -> Any:
         assets = set(self._assets(call))
@@ -46,6 +43,11 @@ class AccountGroup(Words):
         if unknown is not None:
             raise UnknownCurrency(unknown)
         return assets
+
+
+def balance_row(balance: Balance) -> Any:
+    """What there is of an asset: free, and bound in orders."""
+    return {"s": balance.currency, "a": trimmed(balance.available), "h": trimmed(balance.held)}
 
 
 def _entry(entry: LedgerEntry) -> Any:

@@ -13,7 +13,7 @@ from .words import MAX_PRICE, Words, part, text, window_of
 
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 60 * _MINUTE_MS
-_SPANS: Mapping[str, Any] = {
+SPANS: Mapping[str, Any] = {
     "1m": _MINUTE_MS,
     "3m": 3 * _MINUTE_MS,
     "5m": 5 * _MINUTE_MS,
@@ -46,18 +46,18 @@ class MarketGroup(Words):
 
     def market_candles(self, call: Call) -> Any:
         given = call.arguments
-        span = _SPANS[given["time_frame"]]
+        span = SPANS[given["time_frame"]]
         # A bound may be any number, and the calendar ends somewhere.
         end_ms = min(max(given.get("before", self.market.now_ms), 0), self.market.now_ms)
         found = self.market.candles(given["symbol"], span, start_ms=given.get("after"), end_ms=end_ms)
-        return [_candle(one) for one in part(found, given)]
+        return [candle_row(one) for one in part(found, given)]
 
     def market_trades(self, call: Call) -> Any:
         found = self.market.trades(call.arguments["symbol"], window_of(call))
-        return [_trade(one) for one in part(found, call.arguments)]
+        return [trade_row(one) for one in part(found, call.arguments)]
 
     def market_tickers(self, call: Call) -> Any:
-        return [_ticker(self.market.ticker(symbol)) for symbol in self._symbols(call)]
+        return [ticker_row(self.market.ticker(symbol)) for symbol in self._symbols(call)]
 
     def market_api_domains(self, call: Call) -> Any:
         del call
@@ -96,16 +96,23 @@ def _scale(unit: Decimal) -> int:
     return max(0, -int(trimmed(unit).as_tuple().exponent))
 
 
+def level_row(price: Decimal, amount: Decimal) -> Any:
+    """A level of a book."""
+    return [format(price, "f"), format(amount, "f")]
+
+
 def _levels(levels: Sequence[Level]) -> Any:
-    return [[format(level.price, "f"), format(level.amount, "f")] for level in levels]
+    return [level_row(level.price, level.amount) for level in levels]
 
 
-def _candle(candle: Candle) -> Any:
+def candle_row(candle: Candle) -> Any:
+    """A candle, by position."""
     figures = (candle.open, candle.high, candle.low, candle.close, candle.volume, candle.value)
     return [str(candle.open_ms), *(text(one) for one in figures), str(candle.first_trade_id), candle.count]
 
 
-def _trade(trade: Trade) -> Any:
+def trade_row(trade: Trade) -> Any:
+    """A trade of anybody's."""
     return {
         "i": str(trade.id),
         "p": text(trade.price),
@@ -115,8 +122,8 @@ def _trade(trade: Trade) -> Any:
     }
 
 
-def _ticker(ticker: Ticker) -> Any:
-    """Nothing is written as 0: all fields are always there."""
+def ticker_row(ticker: Ticker) -> Any:
+    """What the last 24 hours came to. Nothing is written as 0: all fields are always there."""
     return {
         "s": ticker.pair,
         "o": text(ticker.open, 8),

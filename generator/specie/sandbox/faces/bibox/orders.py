@@ -45,13 +45,13 @@ class OrdersGroup(Words):
             time_in_force=time_in_force,
             client_id=None if client_id is None else str(client_id),
         )
-        return self._order(self.market.place(call.account, order, now_ms=call.now_ms))
+        return self.order_row(self.market.place(call.account, order, now_ms=call.now_ms))
 
     def orders_get(self, call: Call) -> Any:
-        return self._order(self._found(call))
+        return self.order_row(self._found(call))
 
     def orders_open(self, call: Call) -> Any:
-        return [self._order(one) for one in self.market.open_orders(call.account, call.arguments.get("symbol"))]
+        return [self.order_row(one) for one in self.market.open_orders(call.account, call.arguments.get("symbol"))]
 
     def orders_history(self, call: Call) -> Any:
         given, window = call.arguments, window_of(call)
@@ -63,10 +63,10 @@ class OrdersGroup(Words):
         ]
         settled.sort(key=_update_id)
         bounds = Window(first_id=window.first_id, last_id=window.last_id)
-        return [self._order(one) for one in part(bounds.of(settled, _update_id, _updated), given)]
+        return [self.order_row(one) for one in part(bounds.of(settled, _update_id, _updated), given)]
 
     def orders_cancel(self, call: Call) -> Any:
-        return self._order(self.market.cancel(call.account, self._found(call).id, now_ms=call.now_ms))
+        return self.order_row(self.market.cancel(call.account, self._found(call).id, now_ms=call.now_ms))
 
     def orders_cancel_all(self, call: Call) -> Any:
         self.market.cancel_all(call.account, call.arguments["symbol"], now_ms=call.now_ms)
@@ -87,7 +87,8 @@ class OrdersGroup(Words):
             return self.market.order_by_client_id(call.account, text.removeprefix("c:"))
         return self.market.order(call.account, numeric_id(text) - _FIRST_ORDER)
 
-    def _order(self, order: Order) -> Any:
+    def order_row(self, order: Order) -> Any:
+        """An order with its fees and its latest fills."""
         alive = Window(start_ms=order.created_ms, end_ms=order.updated_ms)
         fills = self.market.fills(order.account, alive, order_id=order.id) if order.fill_count else []
         failure: dict[str, Any] = {}

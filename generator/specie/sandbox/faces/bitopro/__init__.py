@@ -7,6 +7,7 @@ the place. `listing` holds what is traded, `words` what all groups say alike; th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from specie.compiler.model import Exchange, Operation
 
@@ -17,11 +18,16 @@ from .leniency import as_documented
 from .listing import CURRENCIES, FLOWS, FUNDS, INSTRUMENTS
 from .market import MarketGroup
 from .orders import OrdersGroup
+from .streams import BitoProStreams
 from .wallet import WalletGroup
 
 
 class BitoProFace(MarketGroup, OrdersGroup, WalletGroup):
-    """One method for each operation."""
+    """One method for each operation, and all streams."""
+
+    @cached_property
+    def streams(self) -> BitoProStreams:
+        return BitoProStreams(self)
 
     def heard(self, operation: Operation, held: Mapping[str, str], received: Received) -> Received:
         return as_documented(operation, held, received)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from ...market import Candle, Level, Side, Span, Ticker, Trade
+from ...market import Candle, Level, Market, Side, Span, Ticker, Trade
 from .. import Call
 from .listing import (
     BASE_PRECISION,
@@ -51,17 +51,16 @@ class MarketGroup(BitoProGroup):
             raise refusal("InvalidRequest", f"Invalid scale: {scale}")
         grouping = self.market.instruments[pair].price_tick.scaleb(scale) if scale else None
         book = self.market.book(pair, call.arguments.get("limit", 5), grouping=grouping)
-        return {"asks": _levels(book.asks), "bids": _levels(book.bids)}
+        return {"asks": levels_of(book.asks), "bids": levels_of(book.bids)}
 
     def market_ticker(self, call: Call) -> Any:
-        return _ticker(self.market.ticker(self.pair(call.arguments["pair"])))
+        return ticker_of(self.market.ticker(self.pair(call.arguments["pair"])))
 
     def market_tickers(self, _: Call) -> Any:
-        return [_ticker(self.market.ticker(pair)) for pair in self.market.instruments]
+        return [ticker_of(self.market.ticker(pair)) for pair in self.market.instruments]
 
     def market_trades(self, call: Call) -> Any:
-        trades = self.market.trades(self.pair(call.arguments["pair"]))
-        return [_trade(one) for one in reversed(trades[-_TRADES:])]
+        return recent_trades(self.market, self.pair(call.arguments["pair"]))
 
     def market_candles(self, call: Call) -> Any:
         pair, resolution = self.pair(call.arguments["pair"]), call.arguments["resolution"]
@@ -129,7 +128,13 @@ class MarketGroup(BitoProGroup):
         }
 
 
-def _levels(levels: Iterable[Level]) -> list[Any]:
+def recent_trades(market: Market, pair: str) -> list[Any]:
+    """The latest trades of a pair, newest first."""
+    return [_trade(one) for one in reversed(market.trades(pair)[-_TRADES:])]
+
+
+def levels_of(levels: Iterable[Level]) -> list[Any]:
+    """One side of a book, best price first; the total is of all down to a level."""
     total = Decimal(0)
     rows: list[Any] = []
     for level in levels:
@@ -140,7 +145,8 @@ def _levels(levels: Iterable[Level]) -> list[Any]:
     return rows
 
 
-def _ticker(ticker: Ticker) -> Any:
+def ticker_of(ticker: Ticker) -> Any:
+    """What the last 24 hours came to."""
     none = Decimal(0)
     return {
         "pair": ticker.pair.lower(),

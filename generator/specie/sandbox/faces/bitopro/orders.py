@@ -33,6 +33,8 @@ from .words import SPAN_MS, BitoProGroup, limited, number, refusal, text, time_r
 
 _FIRST_ORDER, _FIRST_TRADE, _FIRST_SEQUENCE = 4_000_000_000, 3_100_000_000, 8_900_000_000
 """Ids have ten digits. They rise with time here, as a cursor that finds ids as low or lower demands."""
+_HISTORY = 100
+"""How many ended orders a stream tells of a pair; no page says."""
 _STOP = "SL-"
 _MAX_SKEW_MS = 60_000
 """How far an order's time may be off; the page of the error says only that it must not differ."""
@@ -179,8 +181,7 @@ class OrdersGroup(BitoProGroup):
 
     def orders_open(self, call: Call) -> Any:
         pair = self.pair(call.arguments["pair"]) if "pair" in call.arguments else None
-        orders = self.market.open_orders(call.account, pair)
-        return [order_row(order) for order in sorted(orders, key=_last_change, reverse=True)]
+        return [order_row(order) for order in open_orders_of(self.market, call.account, pair)]
 
     def orders_trades(self, call: Call) -> Any:
         given = call.arguments
@@ -205,6 +206,17 @@ class OrdersGroup(BitoProGroup):
         if order.pair != pair or order_id(order) != wanted:
             raise _unknown(wanted)
         return order
+
+
+def open_orders_of(market: Market, account: str, pair: str | None) -> list[Order]:
+    """Open orders, of one pair or all, the one that changed last first."""
+    return sorted(market.open_orders(account, pair), key=_last_change, reverse=True)
+
+
+def history_of(market: Market, account: str, pair: str) -> list[Order]:
+    """The latest orders of a pair that have come to their end, the one that changed last first."""
+    ended = [order for order in market.orders(account, pair=pair) if not order.is_open]
+    return sorted(ended, key=_last_change, reverse=True)[:_HISTORY]
 
 
 def order_id(order: Order) -> str:

@@ -39,7 +39,7 @@ class WalletGroup(BitoProGroup):
     """The operations of `account` and `wallet`."""
 
     def account_balances(self, call: Call) -> Any:
-        return [_balance(one) for one in self.market.balances(call.account)]
+        return [balance_row(one) for one in self.market.balances(call.account)]
 
     def wallet_deposits(self, call: Call) -> Any:
         return self._history(TransferKind.DEPOSIT, call)
@@ -107,7 +107,8 @@ class WalletGroup(BitoProGroup):
         raise refusal("NotFound", f"There is no withdrawal {wanted}.", 404)
 
 
-def _balance(balance: Balance) -> dict[str, Any]:
+def balance_row(balance: Balance) -> dict[str, Any]:
+    """A balance, as lists of them have it."""
     return {
         "currency": balance.currency.lower(),
         "amount": text(balance.total),

@@ -12,28 +12,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import webhooks
     from .client import Acme, AsyncAcme
-    from .market import AsyncMarket, Book, Level, Market, Status, Ticker, Trade, TradeList
-    from .orders import AsyncOrders, BatchOrder, Order, Orders, OrderType
+    from .market import AsyncMarket, Book, Level, Listed, Market, Status, Ticker, Trade, TradeList
+    from .orders import AsyncOrders, BatchOrder, Condition, Fill, Order, Orders, OrdersOutcome, OrderType
+    from .streams import AsyncStreams, BookChange, Notice, OrderState, OrderUpdate, Streams
     from .types import Side
+    from .webhooks import Event, Paid, Redeemed, Refused
 
 __all__ = [
     "Acme",
     "AsyncAcme",
     "AsyncMarket",
     "AsyncOrders",
+    "AsyncStreams",
     "BatchOrder",
     "Book",
+    "BookChange",
+    "Condition",
+    "Event",
+    "Fill",
     "Level",
+    "Listed",
     "Market",
+    "Notice",
     "Order",
+    "OrderState",
     "OrderType",
+    "OrderUpdate",
     "Orders",
+    "OrdersOutcome",
+    "Paid",
+    "Redeemed",
+    "Refused",
     "Side",
     "Status",
+    "Streams",
     "Ticker",
     "Trade",
     "TradeList",
+    "webhooks",
 ]
 
 # Names are imported when they are first asked for, so that importing the package costs what is used of it. Type checkers
@@ -41,13 +59,17 @@ __all__ = [
 if not TYPE_CHECKING:
     _MODULES = {
         "client": ("Acme", "AsyncAcme"),
-        "market": ("AsyncMarket", "Book", "Level", "Market", "Status", "Ticker", "Trade", "TradeList"),
-        "orders": ("AsyncOrders", "BatchOrder", "Order", "OrderType", "Orders"),
+        "market": ("AsyncMarket", "Book", "Level", "Listed", "Market", "Status", "Ticker", "Trade", "TradeList"),
+        "orders": ("AsyncOrders", "BatchOrder", "Condition", "Fill", "Order", "OrderType", "Orders", "OrdersOutcome"),
+        "streams": ("AsyncStreams", "BookChange", "Notice", "OrderState", "OrderUpdate", "Streams"),
+        "webhooks": ("Event", "Paid", "Redeemed", "Refused"),
         "types": ("Side",),
     }
     _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
     def __getattr__(name: str) -> object:
+        if name == "webhooks":
+            return import_module(".webhooks", __name__)
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
