@@ -650,3 +650,17 @@ def test_models_of_one_reply_can_be_decoded_from_many_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(work, range(64))) == {50}
+
+
+@pytest.mark.parametrize(
+    "text", ["nan", "NaN", "sNaN12", "-inf", "iNF", "Infinity", " nAn ", "N_aN", "\\u004eaN", "i\\u006ef", "\\tnan"]
+)
+def test_no_spelling_of_what_is_no_number_passes(text: str) -> None:
+    body = f'[["1", "{text}"]]'.encode()
+    with pytest.raises(Mismatch, match=r"\[1\].*a number"):
+        decoder(list[Level]).decode(body)
+
+
+def test_words_that_look_like_no_number_do_no_harm() -> None:
+    body = b'[["1.10", "2", 3, "information of Nancy"]]'
+    assert decoder(list[Level]).decode(body) == [Level(price=Decimal("1.10"), quantity=Decimal(2), count=3)]

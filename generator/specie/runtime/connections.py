@@ -83,7 +83,8 @@ class _Bounded:
 
 
 class _Answer(http.client.HTTPResponse):
-    def __init__(self, sock: Any, *more: Any, **named: Any) -> None:
+    def __init__(self, fleet: _Fleet, sock: Any, *more: Any, **named: Any) -> None:
+        fleet.hear(sock)
         deadline: float | None = getattr(_CALL, "deadline", None)
         read_from: Any = sock if deadline is None else _Bounded(sock, deadline)
         super().__init__(read_from, *more, **named)
@@ -106,14 +107,21 @@ class _Fleet:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._members: WeakSet[Any] = WeakSet()
+        self._heard: WeakSet[socket.socket] = WeakSet()
         self._over = False
 
     def join(self, connection: Any) -> Any:
         """A connection was made, and is not open yet."""
-        connection.response_class = _Answer
+        connection.response_class = partial(_Answer, self)
         with self._lock:
             self._members.add(connection)
         return connection
+
+    def hear(self, sock: Any) -> None:
+        """An answer is read from a socket. The connection lets go of it before the end, if that is the answer's."""
+        if isinstance(sock, socket.socket):
+            with self._lock:
+                self._heard.add(sock)
 
     def check(self, connection: Any) -> None:
         """Let nothing be sent once the client is closed, whatever a thread had begun before."""
@@ -124,9 +132,8 @@ class _Fleet:
         """End all of them at once, in whatever call they are."""
         self._over = True
         with self._lock:
-            members = list(self._members)
-        for connection in members:
-            sock = getattr(connection, "sock", None)
+            sockets: set[Any] = {*self._heard, *(getattr(member, "sock", None) for member in self._members)}
+        for sock in sockets:
             if isinstance(sock, socket.socket):
                 with suppress(OSError):
                     # Not the method of a TLS socket: that one drops its encryption first, and what another thread

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .basics import Headers
 from .budgets import Budgets, Charge, Ticket, Wait
-from .errors import LimitReached, NotSent
+from .errors import ClientClosed, LimitReached, NotSent
 from .limit import Limit, Told
 from .operation import Exchange
 from .steps import Blocking, Sleep, Step

@@ -92,8 +92,8 @@ class SyncTransport:
                 body = response.content
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:  # requests does not wrap them all
             failure = _failure(error)
-            return failure._replace(reason="the client was closed meanwhile") if self.closed else failure
-        if self.closed and not response.headers.keys() & _LENGTHS:
+            return failure._replace(reason="the client was closed meanwhile") if self.closed and self._own else failure
+        if self.closed and not any(name in response.headers for name in _LENGTHS):
             return Failure(True, "the client was closed meanwhile")  # whether that was all of it, nobody can tell
         return Response(response.status_code, Headers(response.headers.items()), body)
 
@@ -146,7 +146,7 @@ class SyncTransport:
             self._session = renew(self._session, own=self._own)
 
 
-_LENGTHS = frozenset(("content-length", "transfer-encoding"))
+_LENGTHS = ("Content-Length", "Transfer-Encoding")
 _HANDSHAKE = frozenset(
     (
         "CERTIFICATE_VERIFY_FAILED",

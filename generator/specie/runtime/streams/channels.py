@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..basics import is_many
 from ..conditions import Presence
-from ..converters import Bad
+from ..converters import Bad, shown
 from ..encode import Codec
 from ..errors import InvalidType, InvalidValue
 from ..plan import codec_of, encode
@@ -15,6 +15,8 @@ from .definitions import Feed, StreamParameter
 from .templates import fill_text, marks_in, render_channel
 
 __all__ = ["Channel", "address_of", "channels_of", "values_of"]
+
+_LONGEST_TEXT: Final = 200
 
 
 class Channel:
@@ -85,6 +87,7 @@ class FeedPlan:
             text = codec.joined(accepted) if codec.many else codec.converter.text(accepted)
             if not text:
                 raise Bad("is empty")
+            _check_text(text)
         except Bad as bad:
             raise bad.error(name, codec.name) from None
         letters = self.letters.get(codec.name)
@@ -143,6 +146,19 @@ def channels_of(feed: Feed[Any], arguments: Mapping[str, Any], options: Mapping[
             _check_address(channel)
         found[channel] = None
     return list(found)
+
+
+def _check_text(text: str) -> None:
+    # A path or a query would have these percent-encoded; the name of a channel has no such escape, and the exchange
+    # would take it for one that does not exist, often without a word.
+    if text != text.strip():
+        raise Bad(f"{shown(text)} has blanks around it; write {shown(text.strip())}")
+    wrong = next((character for character in text if character.isspace() or not character.isprintable()), None)
+    if wrong is not None:
+        what = "a blank" if wrong == " " else f"the character U+{ord(wrong):04X}"
+        raise Bad(f"{shown(text)} holds {what}, which the name of a channel cannot have")
+    if len(text) > _LONGEST_TEXT:
+        raise Bad(f"{shown(text)} has {len(text)} characters, more than the name of any channel")
 
 
 def _check_marks(plan: FeedPlan, feed: str, parameter: str, text: str) -> None:

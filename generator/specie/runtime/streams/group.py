@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ..outbound import credentials_of
 from .definitions import Feed
 from .hubs import AsyncHub, Hub
-from .options import Options, StreamOptions
+from .options import Options, StreamOptions, check_values
 from .stream import AsyncStream, Stream
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class _Group:
         return other
 
     def _checked(self, feed: Feed[Any]) -> None:
+        check_values(self._options.values, feed.connection.options)
         if feed.connection.auth:
             credentials_of(self._client._settings, feed.name)
 

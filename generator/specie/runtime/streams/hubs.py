@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakSet, ref
 
 from ..errors import ClientClosed, StreamClosed, StreamError
@@ -24,6 +26,16 @@ __all__ = ["AsyncHub", "Hub"]
 
 T = TypeVar("T")
 _RUNNING: WeakSet[Hub] = WeakSet()
+_HERE: Final = threading.local()
+_MOST_CALLS: Final = 8
+_PARTING: Final = 0.5
+
+
+class _Unwaited(ThreadPoolExecutor):
+    """What a loop does besides, such as looking up a name. The end of the loop does not wait for it."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:  # noqa: ARG002
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
 
 
 class Hub:
@@ -47,6 +59,22 @@ class Hub:
         self._fault: BaseException | None = None
         self._pending = 0
         self._closed = False
+        self._workers: set[threading.Thread] = set()
+
+    def refuse_waiting(self, name: str) -> None:
+        """Let nobody wait in the thread that reads: what is waited for would never come.
+
+        Args:
+            name: What is waited for.
+
+        Raises:
+            StreamError: A listener asks.
+        """
+        if getattr(_HERE, "reads", False):
+            raise StreamError(
+                f"{name}: a listener is called by the thread that reads the connections, which must not wait; put what "
+                "it was told into a queue.Queue, and read the stream in another thread"
+            )
 
     def run(self, function: Callable[[Board], T]) -> T:
         """Call a function in the loop, and wait for its result.
@@ -96,13 +124,23 @@ class Hub:
         self._board.rouse()
 
     def close(self) -> None:
-        """End everything, and wait for the thread to end. Closing twice does nothing more."""
+        """End everything but calls that are under way, and wait for the thread to end. Closing twice does no more."""
         with self._lock:
             self._closed = True
             thread = self._thread
         self.post(self._stir)
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def join(self) -> None:
+        """Wait, but not for long, for calls that streams and books had under way; they were cut."""
+        here = threading.current_thread()
+        if here is self._thread:
+            return
+        until = time.monotonic() + _PARTING
+        for worker in self._workers.copy():
+            if worker is not here:
+                worker.join(max(0.0, until - time.monotonic()))
 
     def _begin(self) -> None:
         if self._thread is not None:
@@ -118,9 +156,11 @@ class Hub:
 
     def _live(self, ready: threading.Event) -> None:
         # The loop is known before the runner begins, so that whoever started the thread can speak to it at once.
+        _HERE.reads = True
         try:
             with asyncio.Runner() as runner:
                 self._loop = runner.get_loop()
+                self._loop.set_default_executor(_Unwaited())
                 runner.run(self._main(ready))
         except BaseException as error:  # such as no file being left for a loop
             self._fault = error
@@ -130,6 +170,7 @@ class Hub:
 
     async def _main(self, ready: threading.Event) -> None:
         self._stirred = asyncio.Event()
+        self._room = asyncio.Semaphore(_MOST_CALLS)
         self._board = Board(self._settings, self._call, self._stir)
         ready.set()
         while True:
@@ -148,7 +189,43 @@ class Hub:
         client = self._client()
         if client is None:
             raise ClientClosed(f"{name}: the client is gone", operation=name)
-        return await asyncio.to_thread(_called, client, name, arguments)
+        async with self._room:
+            return await self._beside(lambda: _called(client, name, arguments))
+
+    async def _beside(self, function: Callable[[], Any]) -> Any:
+        # Not `asyncio.to_thread`: the loop, and the end of the process, would wait for what hangs.
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if answer.done():
+                return  # nobody wants it any more
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        def work() -> None:
+            result: Any = None
+            failed: BaseException | None = None
+            try:
+                result = context.run(function)
+            except BaseException as error:  # it is raised where it is awaited
+                failed = error
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, result, failed)
+            failed = None  # its traceback holds this frame, and so the client
+            self._workers.discard(threading.current_thread())
+
+        context = copy_context()
+        worker = threading.Thread(target=work, name="specie-upkeep", daemon=True)
+        self._workers.add(worker)
+        try:
+            worker.start()
+        except BaseException:
+            self._workers.discard(worker)
+            raise
+        return await answer
 
 
 def _called(client: Client, name: str, arguments: Mapping[str, Any]) -> Any:

@@ -109,8 +109,10 @@ class LocalBook(_Handle):
         Raises:
             TimeoutError: It was not valid in time; the text says why.
             StreamClosed: It was closed.
+            StreamError: A listener asks, which must not wait.
             SpecieError: The stream has failed for good: refused, rejected, or given up.
         """
+        self._hub.refuse_waiting(self._channel.feed.name)
         self._open()
         if self._sink.wait_for(_is_valid, timeout) is None:
             raise _closed(self._channel.text)
@@ -122,8 +124,10 @@ class LocalBook(_Handle):
         A view that is not valid says that the book became so. It ends when the book is closed.
 
         Raises:
+            StreamError: A listener asks, which must not wait.
             SpecieError: The stream has failed for good.
         """
+        self._hub.refuse_waiting(self._channel.feed.name)
         self._open()
         last: BookView | None = None
         while (view := self._sink.wait_for(_other_than(last), None)) is not None:

@@ -7,6 +7,7 @@ from copy import copy
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from ..converters import shown
 from ..errors import InvalidType, InvalidValue
 from .events import StreamEvent
 
@@ -88,6 +89,29 @@ class Options:
                 _check(name, value)
                 setattr(other, name, value)
         return other
+
+
+def check_values(given: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+    """Check options of a connection: each is of the type of what it is unless changed.
+
+    Args:
+        given: Those that were changed; others than the connection's are passed over.
+        usual: What the connection's are unless changed.
+
+    Raises:
+        ArgumentError: One cannot have this value.
+    """
+    for name, value in given.items():
+        if name not in usual:
+            continue
+        wanted: type[Any] = type(usual[name])
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            told = f"{name} must be {'an int' if wanted is int else f'a {wanted.__name__}'}"
+            raise InvalidType(f"with_options: {told}, not {type(value).__name__} {shown(value)}", parameter=name)
+        if isinstance(value, str) and (not value.strip() or not value.isprintable()):
+            raise InvalidValue(
+                f"with_options: {name} must be a text that can be seen, not {shown(value)}", parameter=name
+            )
 
 
 def _check(name: str, value: Any) -> None:

@@ -140,7 +140,8 @@ class Stream(_Stream[T], Iterator[T]):
         Raises:
             TimeoutError: None came in time. The stream goes on.
             StreamClosed: The stream was closed.
-            StreamError: The stream came to its end.
+            StreamError: The stream came to its end; or a listener, which must not wait, asks for a message that is
+                not there yet.
             ApiError: The exchange refused the connection or the subscription.
         """
         while True:
@@ -227,6 +228,7 @@ class Stream(_Stream[T], Iterator[T]):
         self.close()
 
     def _take(self, timeout: float | None) -> Item:
+        self._hub.refuse_waiting(self._feed.name)
         if self._subscription is None:
             self._open()
         self._check_process()
