@@ -24,10 +24,10 @@ def client(redis_url: str) -> Any:
         yield client
 
 
-def test_20_000_nonces_of_8_threads_in_each_of_4_processes(client: Any, redis_url: str) -> None:
-    drawn = drawn_by_processes(redis_url, processes=4, threads=8, count=20_000)
+def test_100_000_nonces_of_8_threads_in_each_of_4_processes(client: Any, redis_url: str) -> None:
+    drawn = drawn_by_processes(redis_url, processes=4, threads=8, count=100_000)
     assert len(drawn) == 32
-    assert len({nonce for thread in drawn for nonce in thread}) == 20_000
+    assert len({nonce for thread in drawn for nonce in thread}) == 100_000
     assert all(before < after for thread in drawn for before, after in pairwise(thread))
 
 

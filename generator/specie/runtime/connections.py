@@ -84,7 +84,7 @@ class _Bounded:
 
 class _Answer(http.client.HTTPResponse):
     def __init__(self, fleet: _Fleet, sock: Any, *more: Any, **named: Any) -> None:
-        fleet.hear(sock)
+        fleet.note(sock)  # if its end is the answer's, the connection lets go of it now
         deadline: float | None = getattr(_CALL, "deadline", None)
         read_from: Any = sock if deadline is None else _Bounded(sock, deadline)
         super().__init__(read_from, *more, **named)
@@ -106,25 +106,29 @@ class _Fleet:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._members: WeakSet[Any] = WeakSet()
-        self._heard: WeakSet[socket.socket] = WeakSet()
+        self._plain: WeakSet[Any] = WeakSet()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._over = False
 
-    def join(self, connection: Any) -> Any:
-        """A connection was made, and is not open yet."""
+    def join(self, connection: Any, *, plain: bool) -> Any:
+        """A connection was made, and is not open yet; `plain` if it will not be encrypted."""
         connection.response_class = partial(_Answer, self)
-        with self._lock:
-            self._members.add(connection)
+        if plain:
+            with self._lock:
+                self._plain.add(connection)
         return connection
 
-    def hear(self, sock: Any) -> None:
-        """An answer is read from a socket. The connection lets go of it before the end, if that is the answer's."""
+    def note(self, sock: Any) -> None:
+        """This is used from now on, whatever connection has it."""
         if isinstance(sock, socket.socket):
             with self._lock:
-                self._heard.add(sock)
+                self._sockets.add(sock)
 
     def check(self, connection: Any) -> None:
-        """Let nothing be sent once the client is closed, whatever a thread had begun before."""
+        """Let nothing be sent once the client is closed, whatever a thread had begun before. What is encrypted has been
+        agreed on by now; before that it is not cut, so that it surely ends here, with nothing sent.
+        """
+        self.note(getattr(connection, "sock", None))
         if self._over:
             raise NewConnectionError(connection, "the client was closed")
 
@@ -132,7 +136,7 @@ class _Fleet:
         """End all of them at once, in whatever call they are."""
         self._over = True
         with self._lock:
-            sockets: set[Any] = {*self._heard, *(getattr(member, "sock", None) for member in self._members)}
+            sockets: set[Any] = {*self._sockets, *(getattr(one, "sock", None) for one in self._plain)}
         for sock in sockets:
             if isinstance(sock, socket.socket):
                 with suppress(OSError):
@@ -147,7 +151,7 @@ class _Pool(HTTPConnectionPool):
         super().__init__(*more, **named)
 
     def _new_conn(self) -> Any:
-        return self._fleet.join(super()._new_conn())
+        return self._fleet.join(super()._new_conn(), plain=True)
 
     def _validate_conn(self, conn: Any) -> None:
         super()._validate_conn(conn)
@@ -160,7 +164,7 @@ class _TlsPool(HTTPSConnectionPool):
         super().__init__(*more, **named)
 
     def _new_conn(self) -> Any:
-        return self._fleet.join(super()._new_conn())
+        return self._fleet.join(super()._new_conn(), plain=False)
 
     def _validate_conn(self, conn: Any) -> None:
         super()._validate_conn(conn)  # it connects

@@ -15,6 +15,7 @@ from stream_server import KEY, SECRET, StreamServer, Subscriber, book
 from specie.bibox import AsyncBibox
 from specie.bitopro import BitoPro
 from specie.runtime import BookInvalid, InvalidType, InvalidValue, StreamClosed, StreamError, StreamEvent
+from specie.runtime.streams.options import check_values
 from specie.sandbox import Sandbox
 
 
@@ -143,3 +144,52 @@ def test_a_limit_joined_to_a_pair_by_hand_is_refused() -> None:
     with pytest.raises(InvalidValue, match=r"may not hold ':'.*limit=…"):
         BitoPro().streams.order_book("BTC_TWD:5")
     assert BitoPro().streams.order_book("btc_twd", limit=5).channels == ("BTC_TWD:5",)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (" BTC_TWD", "has blanks around it; write 'BTC_TWD'"),
+        ("BTC_TWD\n", "has blanks around it; write 'BTC_TWD'"),
+        ("BTC TWD", "holds a blank"),
+        ("BTC\u00a0TWD", r"holds the character U\+00A0"),
+        ("BTC\x00TWD", r"holds the character U\+0000"),
+        ("BTC\u202eTWD", r"holds the character U\+202E"),
+        ("B" * 201, "has 201 characters"),
+    ],
+)
+def test_what_is_no_channel_is_refused(pair: str, said: str) -> None:
+    """The exchange would say nothing, or nothing that helps, and never send a message."""
+    for ask in (BitoPro().streams.order_book, Acme().streams.book, Acme().streams.event_orders):
+        with pytest.raises(InvalidValue, match=said):
+            ask(pair)
+    with pytest.raises(InvalidValue, match=said):
+        Acme().streams.book(["a", pair])
+
+
+def test_long_but_possible_names_are_let_through() -> None:
+    assert Acme().streams.book("B" * 200).channels == ("B" * 200 + ".book",)
+    assert Acme().streams.book("比特币-é").channels == ("比特币-é.book",)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "error", "said"),
+    [
+        ("join_event", 5, InvalidType, "with_options: join_event must be a str, not int 5"),
+        ("message_event", b"x", InvalidType, "message_event must be a str, not bytes b'x'"),
+        ("join_event", "", InvalidValue, "join_event must be a text that can be seen, not ''"),
+        ("join_event", "join\n", InvalidValue, r"join_event must be a text that can be seen"),
+    ],
+)
+def test_an_option_of_a_connection_has_its_type(name: str, bad: Any, error: type[Exception], said: str) -> None:
+    streams = Acme().streams
+    with pytest.raises(error, match=said):
+        streams.with_options(**{name: bad}).event_orders("a")
+
+
+def test_an_option_that_is_a_number_is_one() -> None:
+    usual = {"level": 5}
+    check_values({"level": 7, "of another connection": None}, usual)
+    for bad in ("7", True, 7.0):
+        with pytest.raises(InvalidType, match="level must be an int, not"):
+            check_values({"level": bad}, usual)

@@ -135,7 +135,7 @@ def test_where_the_connection_is_the_subscription_nothing_is_sent() -> None:
         ({"pair": "btc_twd"}, ("/v1/tickers/BTC_TWD", "")),
         ({"pair": "btc_twd", "limit": 5}, ("/v1/tickers/BTC_TWD:5", "")),
         ({"pair": ["a", "b"]}, ("/v1/tickers", "pairs=A,B")),
-        ({"pair": "ü b"}, ("/v1/tickers/%C3%9C%20B", "")),
+        ({"pair": "üb"}, ("/v1/tickers/%C3%9CB", "")),
     ],
 )
 def test_where_the_address_is_the_subscription_it_names_the_channels(

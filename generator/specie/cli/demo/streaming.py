@@ -33,6 +33,7 @@ class _Watch:
 
     Attributes:
         fills: How many fills of one's own orders were told, by order.
+        again: Set once a lost connection was made again.
         resynced: Set once what a lost connection had swallowed was asked for.
     """
 
@@ -42,6 +43,7 @@ class _Watch:
         self._shown = 0.0
         self._valid = True
         self.fills: Counter[str] = Counter()
+        self.again = threading.Event()
         self.resynced = threading.Event()
 
     def event(self, event: StreamEvent) -> None:
@@ -51,6 +53,7 @@ class _Watch:
                 self._say("Reconnecting", f"in {pause:.1f} s: {reason}")
             case Connected(connection, _, gap) if gap is not None:
                 self._say("Connected", f"'{connection}' again, after {gap:.1f} s")
+                self.again.set()
             case Resynced(gap, missed):
                 self._say("Resynced", f"asked REST what {gap:.1f} s had swallowed; it was {missed}")
                 self.resynced.set()
@@ -125,6 +128,7 @@ def stream(table: Table, sandbox: Sandbox) -> None:
         sandbox.fault("drop on bitopro.streams.user_trades")
         orders.append(_buy(chosen["BitoPro"]))
         left.resynced.wait(_PATIENCE_S)
+        right.again.wait(_PATIENCE_S)
         time.sleep(_WATCHED_S)
         for order in orders:
             table.row("fills", partial(_fills, bitopro, order, left.fills))

@@ -104,9 +104,9 @@ def check_values(given: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name not in usual:
             continue
-        wanted: type[Any] = type(usual[name])
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            told = f"{name} must be {'an int' if wanted is int else f'a {wanted.__name__}'}"
+        wanted: type[object] = int if isinstance(usual[name], int) else str
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            told = f"{name} must be {'an int' if wanted is int else 'a str'}"
             raise InvalidType(f"with_options: {told}, not {type(value).__name__} {shown(value)}", parameter=name)
         if isinstance(value, str) and (not value.strip() or not value.isprintable()):
             raise InvalidValue(
