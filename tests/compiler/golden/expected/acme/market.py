@@ -168,6 +168,7 @@ _TICKER: Operation[Ticker] = Operation(
     cost=5,
     parameters=(path("pair", str, length="3..20"), query("depth", int, required=False, choices=(1, 5, 10))),
     returns=Ticker,
+    server_time="updated",
 )
 _TICKERS: Operation[dict[str, Ticker]] = Operation(
     name="market.tickers",
